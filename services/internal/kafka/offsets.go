@@ -1,0 +1,245 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	kafkago "github.com/segmentio/kafka-go"
+)
+
+// TopicInfo is a topic as the cluster has it.
+type TopicInfo struct {
+	Name       string
+	Exists     bool
+	Partitions []PartitionInfo
+}
+
+// PartitionInfo is a partition's bounds: First is the oldest offset that is still there,
+// End the one that the next record gets.
+type PartitionInfo struct {
+	ID         int
+	First, End int64
+}
+
+// PartitionLag is how far a group is in a partition. Committed is -1 where it has
+// committed nothing.
+type PartitionLag struct {
+	Partition             int
+	First, End, Committed int64
+}
+
+// Lag is how many records the group has still to read; from the first one on where it has
+// committed nothing.
+func (l PartitionLag) Lag() int64 { return l.End - max(l.Committed, l.First) }
+
+// Topics describes the named topics in the order of names; one that is not there has
+// Exists false.
+func (c *Client) Topics(ctx context.Context, names ...string) ([]TopicInfo, error) {
+	var meta *kafkago.MetadataResponse
+	err := c.try(ctx, func() (err error) {
+		meta, err = c.api.Metadata(ctx, &kafkago.MetadataRequest{Topics: names})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]TopicInfo, len(names))
+	for i, name := range names {
+		out[i] = TopicInfo{Name: name}
+		at := slices.IndexFunc(meta.Topics, func(t kafkago.Topic) bool { return t.Name == name })
+		if at < 0 || errors.Is(meta.Topics[at].Error, kafkago.UnknownTopicOrPartition) {
+			continue
+		}
+		t := meta.Topics[at]
+		if t.Error != nil {
+			return nil, fmt.Errorf("describe topic %s: %w", name, Explain(t.Error))
+		}
+		if out[i].Partitions, err = c.bounds(ctx, name, t.Partitions); err != nil {
+			return nil, fmt.Errorf("read offsets of topic %s: %w", name, err)
+		}
+		out[i].Exists = true
+	}
+	return out, nil
+}
+
+func (c *Client) bounds(ctx context.Context, topic string, partitions []kafkago.Partition) ([]PartitionInfo, error) {
+	req := &kafkago.ListOffsetsRequest{Topics: map[string][]kafkago.OffsetRequest{}}
+	for _, p := range partitions {
+		req.Topics[topic] = append(req.Topics[topic], kafkago.FirstOffsetOf(p.ID), kafkago.LastOffsetOf(p.ID))
+	}
+	var resp *kafkago.ListOffsetsResponse
+	err := c.try(ctx, func() (err error) {
+		resp, err = c.api.ListOffsets(ctx, req)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	var out []PartitionInfo
+	for _, p := range resp.Topics[topic] {
+		if p.Error != nil {
+			return nil, fmt.Errorf("partition %d: %w", p.Partition, Explain(p.Error))
+		}
+		out = append(out, PartitionInfo{ID: p.Partition, First: max(p.FirstOffset, 0), End: max(p.LastOffset, 0)})
+	}
+	slices.SortFunc(out, func(a, b PartitionInfo) int { return a.ID - b.ID })
+	return out, nil
+}
+
+// Lag tells how far the group is in each partition of the topic, exactly: committed offsets
+// against the ends.
+func (c *Client) Lag(ctx context.Context, group, topic string) ([]PartitionLag, error) {
+	infos, err := c.Topics(ctx, topic)
+	if err != nil {
+		return nil, err
+	}
+	if !infos[0].Exists {
+		return nil, fmt.Errorf("topic %s does not exist", topic)
+	}
+	var ids []int
+	for _, p := range infos[0].Partitions {
+		ids = append(ids, p.ID)
+	}
+	committed, err := c.committed(ctx, group, topic, ids)
+	if err != nil {
+		return nil, err
+	}
+	var out []PartitionLag
+	for _, p := range infos[0].Partitions {
+		out = append(out, PartitionLag{Partition: p.ID, First: p.First, End: p.End, Committed: committed[p.ID]})
+	}
+	return out, nil
+}
+
+// committed gives the group's offset for each of the partitions, -1 where it has none.
+func (c *Client) committed(ctx context.Context, group, topic string, partitions []int) (map[int]int64, error) {
+	var resp *kafkago.OffsetFetchResponse
+	err := c.try(ctx, func() (err error) {
+		resp, err = c.api.OffsetFetch(ctx, &kafkago.OffsetFetchRequest{GroupID: group, Topics: map[string][]int{topic: partitions}})
+		if err == nil {
+			err = resp.Error
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read offsets of group %s: %w", group, err)
+	}
+	out := map[int]int64{}
+	for _, p := range partitions {
+		out[p] = -1
+	}
+	for _, p := range resp.Topics[topic] {
+		if p.Error != nil {
+			return nil, fmt.Errorf("read offset of group %s in %s[%d]: %w", group, topic, p.Partition, Explain(p.Error))
+		}
+		out[p.Partition] = p.CommittedOffset
+	}
+	return out, nil
+}
+
+// Groups lists the consumer groups whose names begin with prefix, sorted.
+func (c *Client) Groups(ctx context.Context, prefix string) ([]string, error) {
+	var out []string
+	err := c.try(ctx, func() error {
+		resp, err := c.api.ListGroups(ctx, &kafkago.ListGroupsRequest{})
+		if err == nil {
+			err = resp.Error
+		}
+		if err != nil {
+			return err
+		}
+		out = out[:0]
+		for _, g := range resp.Groups {
+			if strings.HasPrefix(g.GroupID, prefix) {
+				out = append(out, g.GroupID)
+			}
+		}
+		return nil
+	})
+	slices.Sort(out)
+	return slices.Compact(out), err
+}
+
+// Scan calls f with every record of the topic, from the first to the end as it is now,
+// partition after partition, in order within each. It stops at f's first error.
+func (c *Client) Scan(ctx context.Context, topic string, f func(Record) error) error {
+	infos, err := c.Topics(ctx, topic)
+	if err != nil {
+		return err
+	}
+	if !infos[0].Exists {
+		return fmt.Errorf("topic %s does not exist", topic)
+	}
+	for _, p := range infos[0].Partitions {
+		if err := c.scanPartition(ctx, topic, p, f); err != nil {
+			return fmt.Errorf("scan %s[%d]: %w", topic, p.ID, err)
+		}
+	}
+	return nil
+}
+
+func (c *Client) scanPartition(ctx context.Context, topic string, p PartitionInfo, f func(Record) error) error {
+	fetch := &fetcher{client: c, topic: topic, partition: p.ID, offset: p.First}
+	defer fetch.close()
+	for failures := 0; fetch.offset < p.End; {
+		recs, err := fetch.next(ctx)
+		if err != nil {
+			if failures++; failures > 5 || ctx.Err() != nil {
+				return err
+			}
+			if err := wait(ctx, backOff(failures)); err != nil {
+				return err
+			}
+			continue
+		}
+		failures = 0
+		for _, r := range recs {
+			if r.Offset >= p.End {
+				return nil
+			}
+			if err := f(r); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Tail calls f with the records of all partitions of the topic as they come, from the first
+// that is there or from now on, in order within a partition. It returns nil when ctx ends,
+// or f's first error. Partitions that are added later are not seen.
+func (c *Client) Tail(ctx context.Context, topic string, from Start, f func(Record) error) error {
+	infos, err := c.Topics(ctx, topic)
+	if err != nil {
+		return err
+	}
+	if !infos[0].Exists {
+		return fmt.Errorf("topic %s does not exist", topic)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	out := make(chan []Record)
+	for _, p := range infos[0].Partitions {
+		at := p.First
+		if from == Latest {
+			at = p.End
+		}
+		fetch := &fetcher{client: c, topic: topic, partition: p.ID, offset: at}
+		go fetch.run(ctx, out, func(error) {})
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case recs := <-out:
+			for _, r := range recs {
+				if err := f(r); err != nil {
+					return err
+				}
+			}
+		}
+	}
+}
