@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
@@ -26,7 +27,9 @@ const (
 type WriteError struct {
 	// Failed are indexes into the records given to Write, ascending.
 	Failed []int
-	// Err is why the first of them failed.
+	// TooLarge are those of them that no broker of the cluster takes.
+	TooLarge []int
+	// Err is why the first of them failed; ErrTooLarge if all are too large.
 	Err error
 }
 
@@ -43,7 +46,7 @@ func newWriter(addr net.Addr, transport *kafkago.Transport) *kafkago.Writer {
 		Addr: addr, Transport: transport,
 		Balancer:     kafkago.Murmur2Balancer{Consistent: true}, // Java's: other tools find a key's partition
 		RequiredAcks: kafkago.RequireAll,
-		MaxAttempts:  1,              // Write resends what failed, and only that
+		MaxAttempts:  1,               // Write resends what failed, and only that
 		BatchTimeout: time.Nanosecond, // a synchronous write would wait out the default of 1 s
 		BatchSize:    1000,
 		BatchBytes:   maxBatchBytes,
@@ -55,58 +58,55 @@ func newWriter(addr net.Addr, transport *kafkago.Transport) *kafkago.Writer {
 // Write writes records to the topics that they name and returns when all in-sync replicas
 // have them. Records of one key go to one partition. What fails for a reason that passes is
 // written again, alone, for about ten seconds; then, or when ctx ends, a *WriteError names
-// what is left. A record that is too large fails at once with ErrTooLarge, and the rest is
-// written. Records of one partition may be reordered if a write has to be repeated.
+// what is left. A record that is too large fails at once, and the rest is written. Records
+// of one partition may be reordered if a write has to be repeated.
 func (c *Client) Write(ctx context.Context, recs ...Record) error {
 	todo := make([]int, 0, len(recs))
-	var tooLarge []int
+	fail := &WriteError{}
 	for i := range recs {
 		if size(recs[i]) > maxBatchBytes {
-			tooLarge = append(tooLarge, i)
+			fail.TooLarge = append(fail.TooLarge, i)
 			continue
 		}
 		todo = append(todo, i)
 	}
-	failed, err := c.writeUntil(ctx, recs, todo, time.Now().Add(writePatience))
-	if len(tooLarge) > 0 {
-		failed, err = append(tooLarge, failed...), ErrTooLarge
-	}
-	if len(failed) == 0 {
+	c.writeUntil(ctx, recs, todo, time.Now().Add(writePatience), fail)
+	if len(fail.TooLarge) == 0 && len(fail.Failed) == 0 {
 		return nil
 	}
-	return &WriteError{Failed: failed, Err: Explain(err)}
+	if fail.Err == nil {
+		fail.Err = ErrTooLarge
+	}
+	fail.Err = Explain(fail.Err)
+	fail.Failed = append(fail.Failed, fail.TooLarge...)
+	slices.Sort(fail.Failed)
+	return fail
 }
 
-// writeUntil returns what is left of todo at the deadline or at an error that does not pass.
-func (c *Client) writeUntil(ctx context.Context, recs []Record, todo []int, deadline time.Time) ([]int, error) {
-	var final []int
-	var finalErr error
+// writeUntil adds to fail what is left of todo at the deadline or at an error that does not
+// pass.
+func (c *Client) writeUntil(ctx context.Context, recs []Record, todo []int, deadline time.Time, fail *WriteError) {
 	for attempt := 0; len(todo) > 0; attempt++ {
 		left, err := c.writeOnce(ctx, recs, todo)
 		if len(left) == 0 {
-			break
+			return
 		}
 		if errors.Is(err, kafkago.MessageSizeTooLarge) {
 			if len(left) == 1 {
-				return append(final, left[0]), ErrTooLarge
+				fail.TooLarge = append(fail.TooLarge, left[0])
+				return
 			}
-			// A batch is refused as a whole: alone, only the record that is too large is.
-			for _, i := range left {
-				if f, err := c.writeUntil(ctx, recs, []int{i}, deadline); len(f) > 0 {
-					final, finalErr = append(final, f...), err
-				}
+			for _, i := range left { // a batch is refused as a whole: alone, only the one that is too large is
+				c.writeUntil(ctx, recs, []int{i}, deadline, fail)
 			}
-			return final, finalErr
-		}
-		if !transient(err) || ctx.Err() != nil || time.Now().After(deadline) {
-			return append(final, left...), err
+			return
 		}
 		todo = left
-		if wait(ctx, backOff(attempt)) != nil {
-			return append(final, left...), err
+		if !transient(err) || time.Now().After(deadline) || wait(ctx, backOff(attempt)) != nil {
+			fail.Failed, fail.Err = append(fail.Failed, todo...), err
+			return
 		}
 	}
-	return final, finalErr
 }
 
 // writeOnce hands recs[todo] over in one call and returns what was not acknowledged.
