@@ -1,0 +1,44 @@
+// Package ports finds loopback ports that nothing listens on.
+package ports
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strconv"
+)
+
+// Free returns n different TCP ports of 127.0.0.1 that were free a moment ago. Nothing reserves them, so a
+// program that takes one should be started soon.
+func Free(ctx context.Context, n int) ([]int, error) {
+	ports := make([]int, 0, n)
+	for range n {
+		l, err := listen(ctx, 0)
+		if err != nil {
+			return nil, fmt.Errorf("find a free port: %w", err)
+		}
+		defer func() { _ = l.Close() }() // all are held until all are found, or one could be given twice
+		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+	}
+	return ports, nil
+}
+
+// Prefer returns the port want if it is free and another free one if not.
+func Prefer(ctx context.Context, want int) (int, error) {
+	if l, err := listen(ctx, want); err == nil {
+		return want, l.Close()
+	}
+	free, err := Free(ctx, 1)
+	if err != nil {
+		return 0, err
+	}
+	return free[0], nil
+}
+
+// Address is 127.0.0.1 with the port.
+func Address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+
+func listen(ctx context.Context, port int) (net.Listener, error) {
+	var lc net.ListenConfig
+	return lc.Listen(ctx, "tcp", Address(port))
+}

@@ -1,0 +1,115 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/feedback-pipelines/feedback-pipelines/hack/internal/ports"
+)
+
+// EmbeddedOptions sets up an embedded broker. The zero value keeps its records in memory on any free port.
+type EmbeddedOptions struct {
+	// DataDir keeps topics, records and offsets over restarts; one broker at a time may have it. Empty: in memory.
+	DataDir string
+	// Port of 127.0.0.1. 0: any free one.
+	Port int
+}
+
+// Embedded is a broker in this process.
+type Embedded struct {
+	cluster *kfake.Cluster
+	port    int
+	lock    *os.File // nil without a data folder
+	once    sync.Once
+}
+
+// StartEmbedded starts an embedded broker that takes connections when it returns. Clients must create their topics.
+func StartEmbedded(ctx context.Context, o EmbeddedOptions) (*Embedded, error) {
+	lock, err := lockDir(o.DataDir)
+	if err != nil {
+		return nil, err
+	}
+	e := &Embedded{port: o.Port, lock: lock}
+	if e.port == 0 {
+		free, err := ports.Free(ctx, 1)
+		if err != nil {
+			e.unlock()
+			return nil, err
+		}
+		e.port = free[0]
+	}
+	// Group coordinators answer and expire members on one loop; topics are created by those who own them.
+	options := []kfake.Opt{
+		kfake.NumBrokers(1), kfake.Ports(e.port), kfake.ClusterID("embedded"),
+		kfake.BrokerConfigs(map[string]string{"log.cleaner.backoff.ms": "15000"}),
+	}
+	if o.DataDir != "" {
+		options = append(options, kfake.DataDir(o.DataDir))
+	}
+	if e.cluster, err = kfake.NewCluster(options...); err != nil {
+		e.unlock()
+		return nil, fmt.Errorf("start the embedded broker on %s: %w", ports.Address(e.port), err)
+	}
+	return e, nil
+}
+
+// Bootstrap is the broker's one address.
+func (e *Embedded) Bootstrap() []string { return []string{ports.Address(e.port)} }
+
+// Port is the port that it listens on.
+func (e *Embedded) Port() int { return e.port }
+
+// Env tells a program of this broker, see the Env constants.
+func (e *Embedded) Env() []string {
+	return []string{EnvKind + "=embedded", EnvBrokers + "=1", EnvBootstrap + "=" + strings.Join(e.Bootstrap(), ",")}
+}
+
+// Stop writes everything to the data folder and closes the broker. A second call does nothing.
+func (e *Embedded) Stop() {
+	e.once.Do(func() {
+		e.cluster.Close()
+		e.unlock()
+	})
+}
+
+func (e *Embedded) unlock() {
+	if e.lock != nil {
+		_ = e.lock.Close() // which releases the lock
+	}
+}
+
+// lockDir makes the folder and keeps others from using it while the returned file is open.
+func lockDir(dir string) (*os.File, error) {
+	if dir == "" {
+		return nil, nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the broker's data folder: %w", err)
+	}
+	path := strings.TrimSuffix(filepath.Clean(dir), string(filepath.Separator)) + ".lock"
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock the broker's data folder: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		owner, _ := os.ReadFile(path)
+		_ = f.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, fmt.Errorf("data folder %s is in use by another broker (pid %s): stop it or name another folder",
+				dir, strings.TrimSpace(string(owner)))
+		}
+		return nil, fmt.Errorf("lock %s: %w", path, err)
+	}
+	_ = f.Truncate(0) // who has it is told to the one who is refused; that it is locked doesn't depend on it
+	_, _ = f.WriteString(strconv.Itoa(os.Getpid()))
+	return f, nil
+}

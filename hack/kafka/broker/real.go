@@ -1,0 +1,243 @@
+package broker
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/feedback-pipelines/feedback-pipelines/hack/internal/ports"
+	"github.com/feedback-pipelines/feedback-pipelines/hack/internal/proc"
+)
+
+// RealOptions sets up an Apache Kafka. The zero value is one broker with a plain listener in a temporary folder.
+type RealOptions struct {
+	// Brokers is 1 (the default) or 3; each is a controller too.
+	Brokers int
+	// DataDir keeps the cluster over restarts, with its ports, users and CA. Empty: a temporary folder, removed by Stop.
+	DataDir string
+	// TLS adds a listener with TLS and one that demands a client certificate.
+	TLS bool
+	// SASL adds a listener with PLAIN and SCRAM, and with TLS also one over TLS.
+	SASL bool
+	// HeapMB is the heap of each broker, 256 by default.
+	HeapMB int
+	// Java is more options for each broker's Java, after our own (which favour a quick start over throughput).
+	Java []string
+	// Detached brokers outlive this process; see Attach.
+	Detached bool
+}
+
+// Real is an Apache Kafka cluster of child processes. Its methods are not for concurrent use.
+type Real struct {
+	options   RealOptions
+	dir       string
+	temporary bool
+	jars      string
+	layout    layout
+	processes map[int]*proc.Process // by node id; none for those of an attached cluster
+}
+
+// StartReal starts a cluster and returns when all its brokers answer. Where Available says no, so does the error.
+func StartReal(ctx context.Context, o RealOptions) (*Real, error) {
+	if o.Brokers == 0 {
+		o.Brokers = 1
+	}
+	if o.Brokers != 1 && o.Brokers != 3 {
+		return nil, fmt.Errorf("brokers: %d, but a cluster here has 1 or 3", o.Brokers)
+	}
+	if o.HeapMB == 0 {
+		o.HeapMB = 256
+	}
+	if reason, ok := Available(ctx); !ok {
+		return nil, errors.New(reason)
+	}
+	libs, err := jars(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r := &Real{options: o, jars: libs, processes: map[int]*proc.Process{}}
+	if err := r.prepare(ctx); err != nil {
+		r.removeTemporary()
+		return nil, err
+	}
+	if err := r.startAll(ctx); err != nil {
+		logs := r.lastLines()
+		return nil, errors.Join(fmt.Errorf("start Apache Kafka: %w%s", err, logs), r.Stop(context.WithoutCancel(ctx)))
+	}
+	return r, nil
+}
+
+// prepare makes the data folder or takes up the one that is there.
+func (r *Real) prepare(ctx context.Context) (err error) {
+	if r.dir = r.options.DataDir; r.dir == "" {
+		r.temporary = true
+		if r.dir, err = os.MkdirTemp("", "kafka-"); err != nil {
+			return err
+		}
+	}
+	if r.dir, err = filepath.Abs(r.dir); err != nil {
+		return err
+	}
+	if r.layout, err = readLayout(r.dir); err == nil {
+		if running := r.layout.running(); len(running) > 0 {
+			return fmt.Errorf("a cluster runs in %s already (pids %v): stop it first", r.dir, running)
+		}
+		return nil
+	} else if !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if err := os.MkdirAll(r.dir, 0o700); err != nil {
+		return err
+	}
+	if err := certificatesIn(r.dir).write(); err != nil {
+		return err
+	}
+	if r.layout, err = newLayout(ctx, r.options); err != nil {
+		return err
+	}
+	return r.writeLayout()
+}
+
+func newLayout(ctx context.Context, o RealOptions) (layout, error) {
+	id := make([]byte, 16)
+	_, _ = rand.Read(id) // never fails
+	l := layout{ClusterID: base64.RawURLEncoding.EncodeToString(id)}
+	listeners := []string{plain, controller}
+	if o.TLS {
+		listeners = append(listeners, tlsOnly, mutualTLS)
+	}
+	if o.SASL {
+		password := make([]byte, 12)
+		_, _ = rand.Read(password)
+		l.User, l.Password = "feedback", hex.EncodeToString(password)
+		listeners = append(listeners, sasl)
+		if o.TLS {
+			listeners = append(listeners, saslTLS)
+		}
+	}
+	free, err := ports.Free(ctx, o.Brokers*len(listeners))
+	if err != nil {
+		return layout{}, err
+	}
+	for i := range o.Brokers {
+		n := node{ID: i + 1, Ports: map[string]int{}}
+		for j, name := range listeners {
+			n.Ports[name] = free[i*len(listeners)+j]
+		}
+		l.Nodes = append(l.Nodes, n)
+	}
+	return l, nil
+}
+
+func (r *Real) startAll(ctx context.Context) error {
+	g, formatting := errgroup.WithContext(ctx)
+	for _, n := range r.layout.Nodes {
+		g.Go(func() error { return r.format(formatting, n) })
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	for _, n := range r.layout.Nodes {
+		if err := r.startNode(n.ID); err != nil {
+			return err
+		}
+	}
+	if err := r.waitReady(ctx); err != nil {
+		return err
+	}
+	return r.createUser(ctx)
+}
+
+// Bootstrap is the addresses of the plain listeners.
+func (r *Real) Bootstrap() []string { return r.layout.addresses(plain) }
+
+// Env tells a program of this cluster, see the Env constants.
+func (r *Real) Env() []string { return r.layout.env(r.dir) }
+
+// Brokers are the ids that Kill and Restart take.
+func (r *Real) Brokers() []int {
+	var ids []int
+	for _, n := range r.layout.Nodes {
+		ids = append(ids, n.ID)
+	}
+	return ids
+}
+
+// Stop ends all brokers and removes a temporary data folder. A folder that is kept is closed properly, for at most
+// half a minute.
+func (r *Real) Stop(ctx context.Context) error {
+	g, stopping := errgroup.WithContext(ctx)
+	for _, n := range r.layout.Nodes {
+		g.Go(func() error { return r.stopNode(stopping, n.ID) })
+	}
+	err := g.Wait()
+	r.removeTemporary()
+	return err
+}
+
+func (r *Real) removeTemporary() {
+	if r.temporary && r.dir != "" {
+		_ = os.RemoveAll(r.dir)
+	}
+}
+
+func (l layout) addresses(listener string) []string {
+	var all []string
+	for _, n := range l.Nodes {
+		if n.has(listener) {
+			all = append(all, ports.Address(n.Ports[listener]))
+		}
+	}
+	return all
+}
+
+func (l layout) env(dir string) []string {
+	env := []string{EnvKind + "=real", fmt.Sprintf("%s=%d", EnvBrokers, len(l.Nodes))}
+	for _, v := range []struct{ name, listener string }{
+		{EnvBootstrap, plain}, {EnvTLSBootstrap, tlsOnly}, {EnvMTLSBootstrap, mutualTLS},
+		{EnvSASLBootstrap, sasl}, {EnvSASLTLSBootstrap, saslTLS},
+	} {
+		if at := l.addresses(v.listener); len(at) > 0 {
+			env = append(env, v.name+"="+strings.Join(at, ","))
+		}
+	}
+	if len(l.addresses(tlsOnly)) > 0 {
+		c := certificatesIn(dir)
+		env = append(env, EnvCA+"="+c.CA, EnvClientCert+"="+c.ClientCert, EnvClientKey+"="+c.ClientKey)
+	}
+	if l.User != "" {
+		env = append(env, EnvUser+"="+l.User, EnvPassword+"="+l.Password)
+	}
+	return env
+}
+
+func layoutFile(dir string) string { return filepath.Join(dir, "cluster.json") }
+
+func readLayout(dir string) (layout, error) {
+	data, err := os.ReadFile(layoutFile(dir))
+	if err != nil {
+		return layout{}, err
+	}
+	var l layout
+	if err := json.Unmarshal(data, &l); err != nil {
+		return layout{}, fmt.Errorf("%s: %w", layoutFile(dir), err)
+	}
+	return l, nil
+}
+
+func (r *Real) writeLayout() error {
+	data, err := json.MarshalIndent(r.layout, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(layoutFile(r.dir), data, 0o600)
+}
