@@ -1,0 +1,194 @@
+package v1alpha1
+
+// Scorer is how events are scored. Exactly one backend is set; more backends will be more fields.
+//
+// +kubebuilder:validation:XValidation:rule="[has(self.vader)].filter(set, set).size() == 1",message="a scorer has exactly one backend; set vader: {}, or leave out scorer for the default"
+type Scorer struct {
+	// VADER: a lexicon and rules for English.
+	// +optional
+	Vader *VaderScorer `json:"vader,omitempty"`
+
+	// Replicas of the scorer, 1 to 1000. More than there are partitions stand idle. Default: left to the Deployment (1)
+	// or to an autoscaler.
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000
+	// +optional
+	Replicas *int32 `json:"replicas,omitempty"`
+}
+
+// VaderScorer scores English by a lexicon and rules. Events in another language are unscored, with the reason.
+type VaderScorer struct {
+	// The language (BCP 47) of texts of which neither the source nor detection says one. Default en.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=35
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-zA-Z]{2,8}(-[a-zA-Z0-9]{1,8})*$')",message="a language is a BCP 47 tag, for example en or pt-BR"
+	// +kubebuilder:default="en"
+	// +optional
+	AssumeLanguage string `json:"assumeLanguage,omitempty"`
+}
+
+// Route tells a sink of the events that match. Exactly one kind of sink is set.
+//
+// +kubebuilder:validation:XValidation:rule="[has(self.slack)].filter(set, set).size() == 1",message="a route has exactly one sink; set slack"
+type Route struct {
+	// Name of the route, unique in the pipeline: a DNS label of at most 63 characters. Its consumer group and what was
+	// told bear it, so that a renamed route begins anew.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="a name has lower case letters, digits and '-', and begins and ends with a letter or digit"
+	// +required
+	Name string `json:"name"`
+
+	// Which events are told. Default: all.
+	// +optional
+	Match *Match `json:"match,omitempty"`
+
+	// Events older than this when they are read are skipped, so that a backfill or a replay does not tell old news:
+	// 1s to 8760h, default 24h.
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1s') && duration(self) <= duration('8760h')",message="maxAge must be a duration from 1s to 8760h, for example 24h"
+	// +kubebuilder:default="24h"
+	// +optional
+	MaxAge Duration `json:"maxAge,omitzero"`
+
+	// A Slack channel.
+	// +optional
+	Slack *SlackSink `json:"slack,omitempty"`
+}
+
+// Match says which events are meant. All fields that are set must hold; an absent or empty one always holds.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.scoreBelow) || !has(self.scoreAbove) || self.scoreAbove < self.scoreBelow",message="no score is both below scoreBelow and above scoreAbove; make scoreAbove the smaller, or use two routes"
+// +kubebuilder:validation:XValidation:rule="!has(self.scoreBelow) || self.scoreBelow > 0.0",message="no score is below 0; raise scoreBelow or remove it"
+// +kubebuilder:validation:XValidation:rule="!has(self.scoreAbove) || self.scoreAbove < 1.0",message="no score is above 1; lower scoreAbove or remove it"
+type Match struct {
+	// The score is less than this: above 0, at most 1 (0 is the worst, 1 the best). An unscored event never matches.
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1
+	// +optional
+	ScoreBelow *float64 `json:"scoreBelow,omitempty"`
+
+	// The score is greater than this: at least 0, below 1. An unscored event never matches.
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1
+	// +optional
+	ScoreAbove *float64 `json:"scoreAbove,omitempty"`
+
+	// The event is of one of these sources, by name. At most 16.
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=63
+	// +optional
+	Sources []string `json:"sources,omitempty"`
+
+	// The event's language is one of these (BCP 47; `en` also means en-GB). At most 32.
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=32
+	// +optional
+	Languages []Language `json:"languages,omitempty"`
+
+	// The text contains one of these, whatever the case. At most 64 of 1 to 128 characters.
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	// +optional
+	Keywords []Keyword `json:"keywords,omitempty"`
+
+	// The text contains none of these. At most 64 of 1 to 128 characters.
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	// +optional
+	ExcludeKeywords []Keyword `json:"excludeKeywords,omitempty"`
+
+	// The author is one of these, by handle (with or without @) or the source's id. At most 64.
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	// +optional
+	Authors []AuthorName `json:"authors,omitempty"`
+
+	// The author is none of these. At most 64.
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	// +optional
+	ExcludeAuthors []AuthorName `json:"excludeAuthors,omitempty"`
+}
+
+// Keyword is text that an event may contain; upper and lower case are the same.
+//
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=128
+// +kubebuilder:validation:XValidation:rule="self.trim().size() > 0",message="a keyword of blanks alone matches nearly everything; remove it"
+type Keyword string
+
+// Language is a BCP 47 tag.
+//
+// +kubebuilder:validation:MaxLength=35
+// +kubebuilder:validation:XValidation:rule="self.matches('^[a-zA-Z]{2,8}(-[a-zA-Z0-9]{1,8})*$')",message="a language is a BCP 47 tag, for example en or pt-BR"
+type Language string
+
+// AuthorName is an author's handle, with or without a leading @, or the source's id of the author.
+//
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=128
+type AuthorName string
+
+// SlackSink is a channel that is told.
+type SlackSink struct {
+	// The channel by name (with or without #) or id (C0123ABCD). It must not be a source of the pipeline.
+	// +required
+	Channel SlackChannel `json:"channel"`
+
+	// Each (default): one message an event, until more than digestAfter wait. Digest: one message every digestInterval.
+	// +kubebuilder:validation:Enum=Each;Digest
+	// +kubebuilder:default=Each
+	// +optional
+	Delivery Delivery `json:"delivery,omitempty"`
+
+	// With delivery Each: when more events than this wait to be told, they are told as one digest. 1 to 10000,
+	// default 20.
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=10000
+	// +kubebuilder:default=20
+	// +optional
+	DigestAfter int32 `json:"digestAfter,omitempty"`
+
+	// With delivery Digest: the time between digests, 1s to 168h, default 1h.
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1s') && duration(self) <= duration('168h')",message="digestInterval must be a duration from 1s to 168h, for example 1h"
+	// +kubebuilder:default="1h"
+	// +optional
+	DigestInterval Duration `json:"digestInterval,omitzero"`
+
+	// Address of Slack's Web API, for GovSlack or a simulator. Default https://slack.com/api/.
+	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() in ['http', 'https']",message="apiURL must be an http or https address, for example https://slack-gov.com/api/"
+	// +optional
+	APIURL string `json:"apiURL,omitempty"`
+
+	// The bot token of the Slack app that posts.
+	// +required
+	CredentialsSecretRef SlackBotReference `json:"credentialsSecretRef"`
+}
+
+// Delivery is how a channel is told.
+type Delivery string
+
+// How a channel is told.
+const (
+	DeliveryEach   Delivery = "Each"
+	DeliveryDigest Delivery = "Digest"
+)
+
+// SlackBotReference names a Secret in the pipeline's namespace that holds a Slack app's bot token.
+type SlackBotReference struct {
+	// Name of the Secret.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +required
+	Name string `json:"name"`
+
+	// Key of the bot token (xoxb-...). Default bot-token.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:default="bot-token"
+	// +optional
+	BotTokenKey string `json:"botTokenKey,omitempty"`
+}

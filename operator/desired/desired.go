@@ -1,0 +1,70 @@
+// Package desired says what a FeedbackPipeline asks for: the objects that run it, its topics and its consumer
+// groups. It is pure: the same pipeline and options give the same result, byte for byte, and nothing is read
+// or written.
+//
+// Two executors work by it: the operator, on a cluster, and hack/local, which runs the Deployments as
+// processes. For the second's sake a Deployment has one container with an explicit command, literal environment
+// variables or references to single keys, and listens only where an environment variable tells it to.
+package desired
+
+import (
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/feedback-pipelines/feedback-pipelines/operator/api/v1alpha1"
+)
+
+// Options are what Render needs to know beside the pipeline.
+type Options struct {
+	// Images is the image of each program (slack-ingest, twitter-ingest, sentiment-scorer, notifier). A program
+	// that is missing here has Registry + its name + ":" + Tag.
+	Images map[string]string
+	// Registry is where images are, with its trailing slash. Default: none.
+	Registry string
+	// Tag is the images' tag. Default: none.
+	Tag string
+}
+
+// Result is what a pipeline asks for.
+type Result struct {
+	// Objects are Deployments and Services, in a fixed order, with apiVersion and kind set.
+	Objects []client.Object
+	// Topics are the five topics, in the order feedback, scored, notifications, dead-letters, state.
+	Topics []Topic
+	// Groups are the consumer groups: the scorer's, then one a route.
+	Groups []Group
+}
+
+// Topic is a topic as it shall be.
+type Topic struct {
+	// Role is what it is to the pipeline: feedback, scored, notifications, dead-letters or state.
+	Role string
+	// Name is its full name.
+	Name string
+	// Partitions is how many partitions it has at least; exactly that for state.
+	Partitions int32
+	// ReplicationFactor is how many copies a partition gets at creation; -1 is the broker's default.
+	ReplicationFactor int16
+	// Config are its settings by Kafka's names, cleanup.policy among them.
+	Config map[string]string
+	// Managed is whether the executor creates and alters it. One that is not is only verified.
+	Managed bool
+}
+
+// Group is a consumer group.
+type Group struct {
+	// ID is its id.
+	ID string
+	// Topic is the full name of the topic that it reads.
+	Topic string
+	// Route is the route that it serves; empty for the scorer.
+	Route string
+}
+
+// Render returns what p asks for. p has its defaults: it comes from an API server or from validate.Load. A p that
+// Validate refuses is an error.
+func Render(p *v1alpha1.FeedbackPipeline, o Options) (Result, error) {
+	if err := Validate(p); err != nil {
+		return Result{}, err
+	}
+	return Result{}, nil
+}
