@@ -116,3 +116,6 @@ const (
 type Duration struct {
 	metav1.Duration `json:",inline"`
 }
+
+// String returns d as Go writes it: 24h0m0s.
+func (d Duration) String() string { return d.Duration.Duration.String() }
