@@ -61,33 +61,42 @@ func (v *verdict) text(revision uint64) uint64 {
 
 // judgeDuplicates counts how often each pair is shown: by cards, and by digests that stand.
 func (w *world) judgeDuplicates(l *Ledger) {
-	cards, digests := maps.Clone(w.cardCount), map[pair]int{}
-	for digest, copies := range w.digestMsg {
-		for id := range w.toldBy(digest) {
-			digests[pair{id, digest.route}] += copies
-		}
+	digests := map[pair]int{}
+	for told := range w.toldByDigests() {
+		digests[told.pair] += w.digestMsg[pair{told.digest, told.route}]
 	}
-	shown := maps.Clone(cards)
+	shown := maps.Clone(w.cardCount)
 	for p, n := range digests {
 		shown[p] += n
 	}
 	for _, p := range slices.SortedFunc(maps.Keys(shown), comparePairs) {
 		if shown[p] > 1 {
 			l.Duplicated++
-			l.find(Duplicated, p.id, p.route, "its channel shows %d cards of it and %d digests that tell it", cards[p], digests[p])
+			l.find(Duplicated, p.id, p.route, "its channel shows %d cards of it and %d digests that tell it", w.cardCount[p], digests[p])
 		}
 	}
 }
 
-// toldBy are the ids of the events that a digest tells, by its own record or by theirs.
-func (w *world) toldBy(digest pair) map[string]bool {
-	ids := set(w.digests[digest])
-	for p, n := range w.pairs {
-		if p.route == digest.route && n.digest == digest.id && n.state == feedbackv1.Notification_STATE_DIGESTED {
-			ids[p.id] = true
+// telling is a pair and a digest that tells it.
+type telling struct {
+	pair
+	digest string
+}
+
+// toldByDigests are the pairs that digests tell, by the digests' own records or by the pairs'.
+func (w *world) toldByDigests() map[telling]bool {
+	all := map[telling]bool{}
+	for digest, ids := range w.digests {
+		for _, id := range ids {
+			all[telling{pair{id, digest.route}, digest.id}] = true
 		}
 	}
-	return ids
+	for p, n := range w.pairs {
+		if n.state == feedbackv1.Notification_STATE_DIGESTED {
+			all[telling{p, n.digest}] = true
+		}
+	}
+	return all
 }
 
 func comparePairs(a, b pair) int {

@@ -8,7 +8,8 @@ import (
 )
 
 // answer is what a query says of a post. X does not document whether a keyword is also looked for
-// in the post's links and mentions: there it is possible and not sure.
+// in the post's links and mentions, whether an underscore ends a word, and how it splits scripts
+// without spaces: there a match is possible and not sure.
 type answer struct{ sure, possible bool }
 
 // certain is an answer without doubt.
@@ -19,6 +20,7 @@ type node func(t *tweet) answer
 
 // tweet is a post on X as queries see it: everything in lower case.
 type tweet struct {
+	text                  string
 	words, allWords       []string // without and with those of links and mentions
 	tags, mentions, money map[string]bool
 	author, lang          string
@@ -38,6 +40,7 @@ func newTweet(text string) *tweet {
 	text = strings.ToLower(text)
 	plain := linkPattern.ReplaceAllString(text, " ")
 	return &tweet{
+		text:     text,
 		words:    words(mentionPattern.ReplaceAllString(plain, " ")),
 		allWords: words(text),
 		tags:     set(tagPattern.FindAllString(plain, -1)),
@@ -47,11 +50,25 @@ func newTweet(text string) *tweet {
 	}
 }
 
-// words splits a text on everything that is no letter, mark or digit.
+// words splits a text on everything that is no letter, mark, digit or underscore.
 func words(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsNumber(r)
+		return !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsNumber(r) && r != '_'
 	})
+}
+
+// has is whether the words of a keyword or phrase stand in the post, one after another.
+func (t *tweet) has(keyword string) answer {
+	want := words(keyword)
+	possible := phrase(t.allWords, want) ||
+		phrase(words(strings.ReplaceAll(t.text, "_", " ")), words(strings.ReplaceAll(keyword, "_", " "))) ||
+		(len(want) == 0 || strings.ContainsFunc(keyword, spaceless)) && strings.Contains(t.text, keyword)
+	return answer{phrase(t.words, want), possible}
+}
+
+// spaceless is true for letters of scripts that put no spaces between words.
+func spaceless(r rune) bool {
+	return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar)
 }
 
 func set(list []string) map[string]bool {
@@ -183,8 +200,8 @@ func operator(token string) (node, error) {
 	case '$':
 		return func(t *tweet) answer { return certain(t.money[token]) }, nil
 	}
-	want := words(strings.Trim(token, `"`))
-	return func(t *tweet) answer { return answer{phrase(t.words, want), phrase(t.allWords, want)} }, nil
+	keyword := strings.Trim(token, `"`)
+	return func(t *tweet) answer { return t.has(keyword) }, nil
 }
 
 // named is an operator of the form name:value.
