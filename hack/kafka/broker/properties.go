@@ -77,6 +77,8 @@ func (l layout) properties(n node, dir string) string {
 		"log.cleaner.backoff.ms=500",
 		"log.cleaner.dedupe.buffer.size=4000000",
 		"log.segment.delete.delay.ms=1000",
+		"broker.session.timeout.ms=6000", // a killed broker may come back when its session is over
+		"broker.heartbeat.interval.ms=1000",
 		// A quorum on two busy cores must not lose its leader to a pause.
 		"controller.quorum.election.timeout.ms=4000",
 		"controller.quorum.fetch.timeout.ms=8000",

@@ -8,6 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 )
 
@@ -28,13 +29,15 @@ func (r *Real) waitReady(ctx context.Context) error {
 		}
 		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 		defer cancel()
-		m, err := admin.BrokerMetadata(ctx)
+		request := kmsg.NewPtrMetadataRequest() // kadm would answer out of its cache
+		request.Topics = []kmsg.MetadataRequestTopic{}
+		m, err := request.RequestWith(ctx, client)
 		switch {
 		case err != nil:
 			return err
 		case len(m.Brokers) != len(r.layout.Nodes):
 			return fmt.Errorf("%d of %d brokers are there", len(m.Brokers), len(r.layout.Nodes))
-		case m.Controller < 0:
+		case m.ControllerID < 0:
 			return errors.New("no controller yet")
 		}
 		versions, err := admin.ApiVersions(ctx) // metadata is one broker's word; this asks each
