@@ -1,0 +1,101 @@
+package audit
+
+import "testing"
+
+func TestAsked(t *testing.T) {
+	m, err := parseManifest([]byte(`
+kind: FeedbackPipeline
+metadata: {name: azure}
+spec:
+  sources:
+  - {name: community, slack: {channels: [feedback, C77], match: {keywords: [azure], excludeKeywords: [lunch], excludeAuthors: ["@spam"]}}}
+  - {name: bots, slack: {channels: [builds], includeBots: true}}
+  - {name: paused, suspend: true, slack: {channels: [paused]}}
+  - {name: mentions, twitter: {query: "azure -is:retweet", match: {languages: [en]}}}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name string
+		post simPost
+		said []string
+		root []string // what the root of its thread said
+		want ask
+	}{
+		{"keyword in any case", simPost{ChannelName: "feedback"}, []string{"myAZUREthing"}, nil, must},
+		{"channel by id", simPost{ChannelID: "C77"}, []string{"azure"}, nil, must},
+		{"no keyword", simPost{ChannelName: "feedback"}, []string{"hello"}, nil, never},
+		{"excluded keyword", simPost{ChannelName: "feedback"}, []string{"azure lunch"}, nil, never},
+		{"excluded author", simPost{ChannelName: "feedback", User: "spam"}, []string{"azure"}, nil, never},
+		{"another channel", simPost{ChannelName: "random"}, []string{"azure"}, nil, never},
+		{"bot", simPost{ChannelName: "feedback", Bot: true}, []string{"azure"}, nil, never},
+		{"bot where bots are heard", simPost{ChannelName: "builds", Bot: true}, []string{"failed"}, nil, must},
+		{"suspended source", simPost{ChannelName: "paused"}, []string{"azure"}, nil, may},
+		{"deleted", simPost{ChannelName: "feedback", Deleted: true}, []string{"azure"}, nil, may},
+		{"edited into a match", simPost{ChannelName: "feedback"}, []string{"hm", "azure"}, nil, must},
+		{"edited out of a match", simPost{ChannelName: "feedback"}, []string{"azure", "hm"}, nil, may},
+		{"reply to a match", simPost{ChannelName: "feedback", ThreadTS: "1"}, []string{"me too"}, []string{"azure?"}, must},
+		{"reply to a match, excluded", simPost{ChannelName: "feedback", ThreadTS: "1"}, []string{"lunch?"}, []string{"azure?"}, may},
+		{"reply of a bot", simPost{ChannelName: "feedback", ThreadTS: "1", Bot: true}, []string{"me too"}, []string{"azure?"}, never},
+		{"reply to no match", simPost{ChannelName: "feedback", ThreadTS: "1"}, []string{"me too"}, []string{"hm"}, never},
+		{"reply that matches itself", simPost{ChannelName: "feedback", ThreadTS: "1"}, []string{"azure"}, []string{"hm"}, must},
+		{"reply to what changed its match", simPost{ChannelName: "feedback", ThreadTS: "1"}, []string{"me too"}, []string{"hm", "azure"}, may},
+		{"X", simPost{Platform: "x", Lang: "en"}, []string{"#Azure"}, nil, must},
+		{"X in another language", simPost{Platform: "x", Lang: "de"}, []string{"#Azure"}, nil, never},
+		{"X retweet", simPost{Platform: "x", Lang: "en", RetweetOf: "x:1"}, []string{"RT azure"}, nil, never},
+		{"X only in a link", simPost{Platform: "x", Lang: "en"}, []string{"see https://azure.com"}, nil, may},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.post.ID = "slack:T1:C1:2"
+			if c.post.Platform == "" {
+				c.post.Platform = "slack"
+			}
+			root := simPost{Platform: "slack", ID: "slack:T1:C1:1", ChannelName: c.post.ChannelName}
+			all := map[string]*offered{root.ID: m.offer(withTexts(root, c.root))}
+			o := m.offer(withTexts(c.post, c.said))
+			if got := o.asked(all[o.root]); got != c.want {
+				t.Errorf("asked = %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+func withTexts(p simPost, texts []string) simPost {
+	for i, text := range texts {
+		p.revise(revisionAt(i), text)
+	}
+	return p
+}
+
+func TestRoutesByMatch(t *testing.T) {
+	low, high := 0.3, 0.9
+	score := func(f float64) *float64 { return &f }
+	for _, c := range []struct {
+		name  string
+		match match
+		said  said
+		want  bool
+	}{
+		{"everything", match{}, said{}, true},
+		{"below", match{ScoreBelow: &low}, said{score: score(0.29)}, true},
+		{"not below itself", match{ScoreBelow: &low}, said{score: score(0.3)}, false},
+		{"above", match{ScoreAbove: &high}, said{score: score(0.91)}, true},
+		{"not above itself", match{ScoreAbove: &high}, said{score: score(0.9)}, false},
+		{"no score asks for none", match{Keywords: []string{"x"}}, said{text: "X"}, true},
+		{"no score is in no range", match{ScoreBelow: &low}, said{}, false},
+		{"source", match{Sources: []string{"a", "b"}}, said{source: "b"}, true},
+		{"other source", match{Sources: []string{"a"}}, said{source: "b"}, false},
+		{"language", match{Languages: []string{"en"}}, said{language: "en-GB"}, true},
+		{"other language", match{Languages: []string{"en"}}, said{language: "eng"}, false},
+		{"unknown language", match{Languages: []string{"en"}}, said{}, false},
+		{"author", match{Authors: []string{"@Ann"}}, said{authors: []string{"U1", "ann"}}, true},
+		{"other author", match{Authors: []string{"ann"}}, said{authors: []string{"U1", "bob"}}, false},
+		{"excluded author", match{ExcludeAuthors: []string{"U1"}}, said{authors: []string{"U1", ""}}, false},
+		{"both must hold", match{Keywords: []string{"x"}, ScoreBelow: &low}, said{text: "x", score: score(0.5)}, false},
+	} {
+		if got := c.match.covers(c.said); got != c.want {
+			t.Errorf("%s: covers = %v, want %v", c.name, got, c.want)
+		}
+	}
+}
