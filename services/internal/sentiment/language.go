@@ -43,16 +43,17 @@ type Identifier struct {
 	assumeScript string // ISO 15924, such as Latn
 }
 
-// NewIdentifier returns an Identifier that takes a text for one in the language assume (BCP 47,
-// empty for none) where neither the source nor the detector knows better and the text's script
+// NewIdentifier returns an Identifier that takes a text for one in the language assume (BCP 47;
+// empty, none or und for none) where neither the source nor the detector knows better and the text's script
 // is that of the language: a Cyrillic text is never assumed to be English.
 func NewIdentifier(assume string) (*Identifier, error) {
-	if assume == "" {
+	switch assume {
+	case "", "none", Undetermined:
 		return &Identifier{}, nil
 	}
 	tag := sourceTag(assume)
 	if tag == "" {
-		return nil, fmt.Errorf("assumed language %q is no language: use a BCP 47 tag such as en, or leave it empty", assume)
+		return nil, fmt.Errorf("assumed language %q is no language: use a BCP 47 tag such as en, or none", assume)
 	}
 	script, _ := language.Make(tag).Script()
 	return &Identifier{assume: tag, assumeScript: script.String()}, nil

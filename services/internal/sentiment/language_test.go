@@ -59,6 +59,8 @@ func TestIdentifyAssumesOnlyWhereTheScriptAllows(t *testing.T) {
 	tests := []struct{ assume, text, want string }{
 		{"", "lol ok", Undetermined},
 		{"", "🔥", Undetermined},
+		{"none", "lol ok", Undetermined},
+		{"und", "lol ok", Undetermined},
 		{"en-GB", "lol ok", "en-GB"},
 		{"ru", "lol ok", Undetermined},
 		{"ru", "🔥", "ru"},
@@ -76,7 +78,7 @@ func TestIdentifyAssumesOnlyWhereTheScriptAllows(t *testing.T) {
 }
 
 func TestNewIdentifierRefuses(t *testing.T) {
-	for _, assume := range []string{"und", "klingonish", "qme", "e n"} {
+	for _, assume := range []string{"zxx", "klingonish", "qme", "e n"} {
 		_, err := NewIdentifier(assume)
 		if err == nil || !strings.Contains(err.Error(), assume) {
 			t.Errorf("NewIdentifier(%q): %v, want an error that names it", assume, err)

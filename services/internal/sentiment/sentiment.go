@@ -35,8 +35,8 @@ type Backend interface {
 // Options are what a backend is opened with.
 type Options struct {
 	// AssumeLanguage is the language (BCP 47) of a text whose language neither its source nor
-	// the detector knows, if its script is one in which that language is written. Empty: such
-	// a text stays `und`.
+	// the detector knows, if its script is one in which that language is written. Empty or
+	// none: such a text stays `und`.
 	AssumeLanguage string
 }
 

@@ -77,13 +77,13 @@ func (v *Vader) one(d Document) (s *feedbackv1.Sentiment) {
 	defer func() {
 		if p := recover(); p != nil {
 			s = Unscored(vaderModel, &feedbackv1.Language{Tag: Undetermined},
-				feedbackv1.UnscoredReason_UNSCORED_REASON_REFUSED, fmt.Sprintf("The scorer failed on this text: %v.", p))
+				feedbackv1.UnscoredReason_UNSCORED_REASON_REFUSED, fmt.Sprintf("the scorer failed on this text: %v", p))
 		}
 	}()
 	text := clean(d.Text, maxScored)
 	if text == "" {
 		return Unscored(vaderModel, noText(d.Language),
-			feedbackv1.UnscoredReason_UNSCORED_REASON_NO_TEXT, "There is no text to score.")
+			feedbackv1.UnscoredReason_UNSCORED_REASON_NO_TEXT, "there is no text to score")
 	}
 	lang := v.identify.identify(text, d.Language)
 	if Base(lang.GetTag()) != "en" {
@@ -143,11 +143,11 @@ func noText(source string) *feedbackv1.Language {
 	return found(Undetermined, 0, feedbackv1.LanguageOrigin_LANGUAGE_ORIGIN_UNSPECIFIED)
 }
 
-// foreign says in a sentence why a text in that language has no score.
+// foreign says why a text in that language has no score.
 func foreign(tag string) string {
 	if tag == Undetermined {
-		return "Its language could not be determined, and vader knows English only."
+		return "the language could not be determined, and vader knows English only"
 	}
 	name := display.English.Tags().Name(language.Make(tag))
-	return fmt.Sprintf("It is in %s (%s), and vader knows English only.", name, tag)
+	return fmt.Sprintf("the text is in %s (%s), and vader knows English only", name, tag)
 }

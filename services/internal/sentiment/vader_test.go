@@ -86,15 +86,15 @@ func TestVaderUnscored(t *testing.T) {
 		want   feedbackv1.UnscoredReason
 		detail string
 	}{
-		{"empty", Document{}, none, "There is no text to score."},
-		{"white space", Document{Text: " \t\n\u00a0\u2003"}, none, "There is no text to score."},
-		{"invisible", Document{Text: "\ufeff\u200b\ufe0f"}, none, "There is no text to score."},
-		{"control characters", Document{Text: "\x00\x1b\x07"}, none, "There is no text to score."},
-		{"broken UTF-8 alone", Document{Text: "\xff\xfe\xc3"}, none, "There is no text to score."},
-		{"the source says German", Document{Text: "ok", Language: "de"}, lang, "It is in German (de), and vader knows English only."},
-		{"German", Document{Text: "Das Portal ist seit heute Morgen nicht erreichbar"}, lang, "It is in German (de), and vader knows English only."},
-		{"Chinese", Document{Text: "服务器又宕机了"}, lang, "It is in Chinese (zh), and vader knows English only."},
-		{"a script that the detector does not know", Document{Text: "ⴰⵣⵓⵍ ⴼⵍⵍⴰⴽ"}, lang, "Its language could not be determined, and vader knows English only."},
+		{"empty", Document{}, none, "there is no text to score"},
+		{"white space", Document{Text: " \t\n\u00a0\u2003"}, none, "there is no text to score"},
+		{"invisible", Document{Text: "\ufeff\u200b\ufe0f"}, none, "there is no text to score"},
+		{"control characters", Document{Text: "\x00\x1b\x07"}, none, "there is no text to score"},
+		{"broken UTF-8 alone", Document{Text: "\xff\xfe\xc3"}, none, "there is no text to score"},
+		{"the source says German", Document{Text: "ok", Language: "de"}, lang, "the text is in German (de), and vader knows English only"},
+		{"German", Document{Text: "Das Portal ist seit heute Morgen nicht erreichbar"}, lang, "the text is in German (de), and vader knows English only"},
+		{"Chinese", Document{Text: "服务器又宕机了"}, lang, "the text is in Chinese (zh), and vader knows English only"},
+		{"a script that the detector does not know", Document{Text: "ⴰⵣⵓⵍ ⴼⵍⵍⴰⴽ"}, lang, "the language could not be determined, and vader knows English only"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
