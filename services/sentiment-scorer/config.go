@@ -1,0 +1,51 @@
+package main
+
+import (
+	"errors"
+	"net"
+
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/feedback"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/run"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment"
+)
+
+// config is the scorer's settings.
+type config struct {
+	run.Config
+	Kafka  kafka.Config    `envPrefix:"KAFKA_"`
+	Topics feedback.Topics `envPrefix:"TOPIC_"`
+
+	// Backend is what scores: vader.
+	Backend string `env:"SCORER_BACKEND" envDefault:"vader" help:"what scores: vader"`
+	// AssumeLanguage is the language of a text of which neither its source nor the detector
+	// knows it; none for not assuming any.
+	AssumeLanguage string `env:"SCORER_ASSUME_LANGUAGE" envDefault:"en" help:"BCP 47 tag taken where neither the source nor the detector knows the language and the script allows it; none to take none"`
+	// GroupID is the consumer group.
+	GroupID string `env:"GROUP_ID" envDefault:"sentiment-scorer" help:"consumer group on the topic of events"`
+	// StartOffset is where a group begins that has committed nothing.
+	StartOffset kafka.Start `env:"START_OFFSET" envDefault:"Earliest" help:"where a new group begins: Earliest or Latest"`
+	// GRPCListenAddress serves SentimentScorerService.
+	GRPCListenAddress string `env:"GRPC_LISTEN_ADDRESS" envDefault:":9090" help:"where SentimentScorerService is served by gRPC"`
+}
+
+// Validate reports every field that is wrong.
+func (c *config) Validate() error {
+	errs := []error{c.Kafka.Validate()}
+	if _, err := sentiment.Open(c.Backend, sentiment.Options{}); err != nil {
+		errs = append(errs, run.Invalid("SCORER_BACKEND", c.Backend, err.Error()))
+	}
+	if _, err := sentiment.NewIdentifier(c.AssumeLanguage); err != nil {
+		errs = append(errs, run.Invalid("SCORER_ASSUME_LANGUAGE", c.AssumeLanguage, "use a BCP 47 tag such as en, or none"))
+	}
+	if c.GroupID == "" {
+		errs = append(errs, run.Invalid("GROUP_ID", "", "name the consumer group, such as <prefix>.sentiment-scorer"))
+	}
+	if _, _, err := net.SplitHostPort(c.GRPCListenAddress); err != nil {
+		errs = append(errs, run.Invalid("GRPC_LISTEN_ADDRESS", c.GRPCListenAddress, "write it as host:port or :port, such as :9090"))
+	}
+	return errors.Join(errs...)
+}
+
+// format is how scored events and health are written; Parse has checked it.
+func (c *config) format() feedback.Format { return feedback.Format(c.ValueFormat) }

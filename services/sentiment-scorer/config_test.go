@@ -1,0 +1,49 @@
+package main
+
+import (
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/run"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/run/runtest"
+)
+
+func TestSettingsAreThoseThatTheOperatorKnows(t *testing.T) {
+	runtest.CheckGolden(t, &config{}, "testdata/env.golden")
+}
+
+func TestDefaults(t *testing.T) {
+	var cfg config
+	if err := run.Parse(name, &cfg, nil, []string{"KAFKA_BOOTSTRAP_SERVERS=localhost:9092"}, io.Discard); err != nil {
+		t.Fatalf("Parse: %v", err)
+	}
+	if cfg.Backend != "vader" || cfg.AssumeLanguage != "en" || cfg.StartOffset != kafka.Earliest || cfg.GRPCListenAddress != ":9090" {
+		t.Errorf("defaults %+v", cfg)
+	}
+}
+
+func TestValidateNamesFieldValueAndRemedy(t *testing.T) {
+	tests := []struct{ name, setting, field, value, remedy string }{
+		{"backend", "SCORER_BACKEND=vadre", "SCORER_BACKEND", "vadre", "vader"},
+		{"language", "SCORER_ASSUME_LANGUAGE=klingonish", "SCORER_ASSUME_LANGUAGE", "klingonish", "none"},
+		{"address", "GRPC_LISTEN_ADDRESS=9090", "GRPC_LISTEN_ADDRESS", "9090", ":9090"},
+		{"start", "START_OFFSET=newest", "START_OFFSET", "newest", "Earliest or Latest"},
+		{"brokers", "KAFKA_BOOTSTRAP_SERVERS=localhost", "KAFKA_BOOTSTRAP_SERVERS", "localhost", "host:port"},
+		{"format", "VALUE_FORMAT=XML", "VALUE_FORMAT", "XML", "Protobuf or JSON"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			err := run.Parse(name, &config{}, nil, []string{"KAFKA_BOOTSTRAP_SERVERS=localhost:9092", test.setting}, io.Discard)
+			if err == nil {
+				t.Fatalf("Parse with %s gave no error", test.setting)
+			}
+			for _, want := range []string{test.field, test.value, test.remedy} {
+				if got := err.Error(); !strings.Contains(got, want) {
+					t.Errorf("error %q, want it to name %q", got, want)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,99 @@
+// Command sentiment-scorer says how positive each event is and in which language it stands.
+// It consumes the topic of events, produces the topic of scored events, and serves the same
+// scoring by gRPC.
+//
+// It guarantees one scored event for each revision of each event, deletions included, at
+// least once and in order within a partition; what cannot be scored has no score and a
+// reason, and what cannot be read goes to the dead letters.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/health"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/run"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/stream"
+)
+
+const name = "sentiment-scorer"
+
+var errStarting = errors.New("starting")
+
+func main() { os.Exit(run.Main(name, &config{}, start)) }
+
+// start serves gRPC at once and consumes as soon as the topics are there. It returns when
+// ctx has ended and what was in hand is finished, or when one of them fails.
+func start(ctx context.Context, p *run.Process, cfg *config) error {
+	backend, err := sentiment.Open(cfg.Backend, sentiment.Options{AssumeLanguage: cfg.AssumeLanguage})
+	if err != nil {
+		return err
+	}
+	client, err := kafka.Open(cfg.Kafka, name)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	p.Ready("kafka", errStarting)
+	p.Ready("grpc", errStarting)
+	m := newMetrics(p.Metrics)
+	reporter := health.New(name, cfg.Instance)
+
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		return serve(ctx, p, cfg.GRPCListenAddress, newServer(m.measure("grpc", backend)))
+	})
+	group.Go(func() error {
+		return consume(ctx, p, cfg, client, reporter, newScorer(cfg, m, reporter, m.measure("kafka", backend)))
+	})
+	return group.Wait()
+}
+
+// consume waits for the topics and runs the loop, with the health report beside it, which
+// ends last so that it takes the instance's key away.
+func consume(ctx context.Context, p *run.Process, cfg *config, client *kafka.Client, reporter *health.Reporter, s *scorer) error {
+	t := cfg.Topics
+	if err := client.WaitTopics(ctx, p.Log, t.Feedback, t.Scored, t.DeadLetters, t.State); err != nil {
+		return ignoreEnd(ctx, fmt.Errorf("wait for topics: %w", err))
+	}
+	reporter.Good("kafka")
+	p.Ready("kafka", nil)
+	loop := &stream.Loop{
+		Consume:      client.Consume,
+		Write:        client.Write,
+		Subscription: kafka.Subscription{Group: cfg.GroupID, Topic: t.Feedback, Start: cfg.StartOffset},
+		Handle:       s.handle,
+		DeadLetters:  t.DeadLetters,
+		Log:          p.Log,
+		Health:       reporter,
+		Metrics:      stream.NewMetrics(p.Metrics),
+	}
+	reporting, stop := context.WithCancel(p.Work())
+	defer stop()
+	var group errgroup.Group
+	group.Go(func() error {
+		if err := reporter.Run(reporting, client.Write, t.State, cfg.format()); err != nil {
+			p.Log.Warn("cannot take back the health report; it is taken for unknown in 30 s", "error", err)
+		}
+		return nil
+	})
+	group.Go(func() error {
+		defer stop()
+		return loop.Run(ctx)
+	})
+	return group.Wait()
+}
+
+// ignoreEnd drops an error that only tells that ctx has ended.
+func ignoreEnd(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
