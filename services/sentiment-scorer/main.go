@@ -45,22 +45,27 @@ func start(ctx context.Context, p *run.Process, cfg *config) error {
 	m := newMetrics(p.Metrics)
 	reporter := health.New(name, cfg.Instance)
 
+	work := p.Work()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		return serve(ctx, p, cfg.GRPCListenAddress, newServer(m.measure("grpc", backend)))
+		return serve(ctx, work, p, cfg.GRPCListenAddress, newServer(m.measure("grpc", backend)))
 	})
 	group.Go(func() error {
-		return consume(ctx, p, cfg, client, reporter, newScorer(cfg, m, reporter, m.measure("kafka", backend)))
+		return consume(ctx, work, p, cfg, client, reporter, newScorer(cfg, m, reporter, m.measure("kafka", backend)))
 	})
 	return group.Wait()
 }
 
-// consume waits for the topics and runs the loop, with the health report beside it, which
-// ends last so that it takes the instance's key away.
-func consume(ctx context.Context, p *run.Process, cfg *config, client *kafka.Client, reporter *health.Reporter, s *scorer) error {
+// consume waits for the topics and runs the loop until ctx ends, with the health report beside
+// it, which ends last, with work at the latest, so that it takes the instance's key away.
+func consume(ctx, work context.Context, p *run.Process, cfg *config, client *kafka.Client, reporter *health.Reporter, s *scorer) error {
 	t := cfg.Topics
-	if err := client.WaitTopics(ctx, p.Log, t.Feedback, t.Scored, t.DeadLetters, t.State); err != nil {
-		return ignoreEnd(ctx, fmt.Errorf("wait for topics: %w", err))
+	err := client.WaitTopics(ctx, p.Log, t.Feedback, t.Scored, t.DeadLetters, t.State)
+	if ctx.Err() != nil {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("wait for topics: %w", err)
 	}
 	reporter.Good("kafka")
 	p.Ready("kafka", nil)
@@ -74,7 +79,7 @@ func consume(ctx context.Context, p *run.Process, cfg *config, client *kafka.Cli
 		Health:       reporter,
 		Metrics:      stream.NewMetrics(p.Metrics),
 	}
-	reporting, stop := context.WithCancel(p.Work())
+	reporting, stop := context.WithCancel(work)
 	defer stop()
 	var group errgroup.Group
 	group.Go(func() error {
@@ -88,12 +93,4 @@ func consume(ctx context.Context, p *run.Process, cfg *config, client *kafka.Cli
 		return loop.Run(ctx)
 	})
 	return group.Wait()
-}
-
-// ignoreEnd drops an error that only tells that ctx has ended.
-func ignoreEnd(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
 }

@@ -113,9 +113,9 @@ func recoverPanic(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next gr
 	return next(ctx, req)
 }
 
-// serve serves gRPC on addr until ctx ends, then finishes the requests in hand until the
-// process's work must end.
-func serve(ctx context.Context, p *run.Process, addr string, s *server) error {
+// serve serves gRPC on addr until ctx ends, then finishes the requests in hand; with the end
+// of work they are cut off.
+func serve(ctx, work context.Context, p *run.Process, addr string, s *server) error {
 	lis, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err != nil {
 		return fmt.Errorf("serve gRPC on %s (GRPC_LISTEN_ADDRESS): %w", addr, err)
@@ -131,7 +131,7 @@ func serve(ctx context.Context, p *run.Process, addr string, s *server) error {
 	case <-ctx.Done():
 	}
 	h.Shutdown()
-	drained := context.AfterFunc(p.Work(), g.Stop)
+	drained := context.AfterFunc(work, g.Stop)
 	g.GracefulStop()
 	drained()
 	if err := <-failed; err != nil && !errors.Is(err, grpc.ErrServerStopped) {
