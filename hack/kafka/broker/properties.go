@@ -72,6 +72,7 @@ func (l layout) properties(n node, dir string) string {
 		"transaction.state.log.num.partitions=4",
 		"share.coordinator.state.topic.num.partitions=1",
 		"group.initial.rebalance.delay.ms=0",
+		"log.cleaner.backoff.ms=500", "log.initial.task.delay.ms=500", "log.retention.check.interval.ms=1000", // tests wait for compaction and retention
 		"log.initial.task.delay.ms=500",
 		"log.retention.check.interval.ms=500",
 		"log.cleaner.backoff.ms=500",
