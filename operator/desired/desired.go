@@ -8,20 +8,42 @@
 package desired
 
 import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/feedback-pipelines/feedback-pipelines/operator/api/v1alpha1"
 )
 
-// Options are what Render needs to know beside the pipeline.
+// commandFolder is where images have their program. It is ko's: an executor without images maps the command's base
+// name to a binary.
+const commandFolder = "/ko-app/"
+
+// Options are what Render needs to know beside the pipeline. The zero value names images by their program alone.
 type Options struct {
-	// Images is the image of each program (slack-ingest, twitter-ingest, sentiment-scorer, notifier). A program
-	// that is missing here has Registry + its name + ":" + Tag.
+	// Images is the image of each program (SlackIngest, TwitterIngest, SentimentScorer, Notifier). One that is
+	// missing here is named by Registry and Tag.
 	Images map[string]string
-	// Registry is where images are, with its trailing slash. Default: none.
+	// Registry is what stands before a program's name, for example ghcr.io/feedback-pipelines/. Default: nothing.
 	Registry string
-	// Tag is the images' tag. Default: none.
+	// Tag is what stands after a program's name and a colon. Default: nothing, nor a colon.
 	Tag string
+	// ImagePullPolicy is that of all containers. Default: the API server's.
+	ImagePullPolicy corev1.PullPolicy
+	// ImageUser leaves the user to the image or the platform (OpenShift assigns one). By default containers run as
+	// user and group 65532; as root they never run.
+	ImageUser bool
+}
+
+func (o Options) image(program string) string {
+	if image := o.Images[program]; image != "" {
+		return image
+	}
+	if o.Tag == "" {
+		return o.Registry + program
+	}
+	return o.Registry + program + ":" + o.Tag
 }
 
 // Result is what a pipeline asks for.
@@ -66,5 +88,19 @@ func Render(p *v1alpha1.FeedbackPipeline, o Options) (Result, error) {
 	if err := Validate(p); err != nil {
 		return Result{}, err
 	}
-	return Result{}, nil
+	r := Result{Topics: Topics(p), Groups: Groups(p)}
+	for _, s := range p.Spec.Sources {
+		objects, err := source(p, s, o)
+		if err != nil {
+			return Result{}, fmt.Errorf("render source %s: %w", s.Name, err)
+		}
+		r.Objects = append(r.Objects, objects...)
+	}
+	r.Objects = append(r.Objects, scorer(p, o)...)
+	deployment, err := notifier(p, o)
+	if err != nil {
+		return Result{}, fmt.Errorf("render the notifier: %w", err)
+	}
+	r.Objects = append(r.Objects, deployment, metricsService(p))
+	return r, nil
 }

@@ -1,15 +1,131 @@
 package desired
 
 import (
+	"fmt"
+	"slices"
+
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/feedback-pipelines/feedback-pipelines/operator/api/v1alpha1"
 )
 
-// Validate returns what the resource's schema cannot refuse, all of it, each naming field, value and remedy.
+// What is said of a field both here and by a rule of the schema, in the same words. The rules compare names only by
+// their ASCII letters and speak of a whole list; what is said here names the field.
+const (
+	oneSourceKind  = "a source has exactly one kind; set one of slack, twitter"
+	oneBackend     = "a scorer has exactly one backend; set vader: {}, or leave out scorer for the default"
+	oneSink        = "a route has exactly one sink; set slack"
+	unknownSource  = "a route's match.sources names a source that spec.sources does not have; use the name of one of spec.sources"
+	sourceIsSink   = "a channel is both a source and the sink of a route, so the pipeline would feed itself; give the route another channel (in different workspaces: name one of them by its id)"
+	channelTwice   = "two sources read the same Slack channel; leave it in one of them (in different workspaces: name one of them by its id)"
+	appTokenTwice  = "two sources in SocketMode use the same app token twice: Slack hands each event to one connection at random, so each would lose half; put the channels into one source, or use two Slack apps"
+	topicNameTwice = "two topics of the pipeline have the same name; give each another one"
+)
+
+// Validate returns all for which p is refused beyond its schema, each naming field, value and remedy. Render
+// calls it.
 func Validate(p *v1alpha1.FeedbackPipeline) error { return Check(p).ToAggregate() }
 
 // Check is Validate, error by error.
-func Check(_ *v1alpha1.FeedbackPipeline) field.ErrorList {
-	return nil
+func Check(p *v1alpha1.FeedbackPipeline) field.ErrorList {
+	spec := field.NewPath("spec")
+	errs := checkKinds(p, spec)
+	errs = append(errs, checkSources(p, spec.Child("sources"))...)
+	errs = append(errs, checkRoutes(p, spec.Child("routes"))...)
+	return append(errs, checkTopics(p, spec.Child("topics", "names"))...)
+}
+
+// checkKinds refuses unions with none or several members.
+func checkKinds(p *v1alpha1.FeedbackPipeline, spec *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	for i, s := range p.Spec.Sources {
+		if (s.Slack == nil) == (s.Twitter == nil) {
+			errs = append(errs, field.Invalid(spec.Child("sources").Index(i), s.Name, oneSourceKind))
+		}
+	}
+	if p.Spec.Scorer.Vader == nil {
+		errs = append(errs, field.Invalid(spec.Child("scorer"), "", oneBackend))
+	}
+	for i, r := range p.Spec.Routes {
+		if r.Slack == nil {
+			errs = append(errs, field.Invalid(spec.Child("routes").Index(i), r.Name, oneSink))
+		}
+	}
+	return errs
+}
+
+// checkSources refuses a channel or an app token that two sources share.
+func checkSources(p *v1alpha1.FeedbackPipeline, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	channels := map[string]bool{}
+	tokens := map[[2]string]bool{}
+	for i, s := range p.Spec.Sources {
+		if s.Slack == nil {
+			continue
+		}
+		at := path.Index(i).Child("slack")
+		for j, c := range s.Slack.Channels {
+			if name := channelName(c); channels[name] {
+				errs = append(errs, field.Invalid(at.Child("channels").Index(j), string(c), channelTwice))
+			} else {
+				channels[name] = true
+			}
+		}
+		if s.Slack.Mode == v1alpha1.SlackHTTP {
+			continue
+		}
+		ref := s.Slack.CredentialsSecretRef
+		token := [2]string{ref.Name, ref.AppTokenKey}
+		if tokens[token] {
+			errs = append(errs, field.Invalid(at.Child("credentialsSecretRef"), ref.Name+"/"+ref.AppTokenKey, appTokenTwice))
+		}
+		tokens[token] = true
+	}
+	return errs
+}
+
+// checkRoutes refuses a route that tells a source's channel or asks for a source that there is not.
+func checkRoutes(p *v1alpha1.FeedbackPipeline, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	read := map[string]bool{}
+	for _, s := range p.Spec.Sources {
+		if s.Slack == nil {
+			continue
+		}
+		for _, c := range s.Slack.Channels {
+			read[channelName(c)] = true
+		}
+	}
+	for i, r := range p.Spec.Routes {
+		if r.Slack != nil && read[channelName(r.Slack.Channel)] {
+			errs = append(errs, field.Invalid(path.Index(i).Child("slack", "channel"), string(r.Slack.Channel), sourceIsSink))
+		}
+		if r.Match == nil {
+			continue
+		}
+		for j, name := range r.Match.Sources {
+			if !slices.ContainsFunc(p.Spec.Sources, func(s v1alpha1.Source) bool { return s.Name == name }) {
+				errs = append(errs, field.Invalid(path.Index(i).Child("match", "sources").Index(j), name, unknownSource))
+			}
+		}
+	}
+	return errs
+}
+
+// checkTopics refuses two roles in one topic, be their names given or made from the prefix.
+func checkTopics(p *v1alpha1.FeedbackPipeline, path *field.Path) field.ErrorList {
+	fields := map[string]string{RoleDeadLetters: "deadLetters"}
+	taken := map[string]string{}
+	var errs field.ErrorList
+	for _, t := range Topics(p) {
+		if other, ok := taken[t.Name]; ok {
+			at := path.Child(t.Role)
+			if name, ok := fields[t.Role]; ok {
+				at = path.Child(name)
+			}
+			errs = append(errs, field.Invalid(at, t.Name, fmt.Sprintf("%s (%s and %s)", topicNameTwice, other, t.Role)))
+		}
+		taken[t.Name] = t.Role
+	}
+	return errs
 }

@@ -3,14 +3,17 @@ package validate
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
+	"k8s.io/apimachinery/pkg/util/validation"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
 
@@ -40,23 +43,41 @@ func Load(manifest []byte) (*v1alpha1.FeedbackPipeline, error) {
 		problems = append(problems, unknown(r.structural, path))
 	}
 	r.fill(obj)
-	problems = append(problems, explain(r.check(context.Background(), obj, nil))...)
+	errs := r.check(context.Background(), obj, nil)
 
-	p := &v1alpha1.FeedbackPipeline{}
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(obj, p, true); err != nil {
-		if len(problems) == 0 {
-			return nil, fmt.Errorf("manifest: %w", err)
-		}
-		return nil, problems.sorted()
+	p, unread, err := typed(obj)
+	problems = append(problems, unread...)
+	switch {
+	case err == nil:
+		errs = append(errs, desired.Check(p)...)
+	case len(errs) == 0:
+		return nil, fmt.Errorf("manifest: %w", err)
 	}
-	if p.Namespace == "" {
-		p.Namespace = DefaultNamespace
-	}
-	problems = problems.add(desired.Check(p))
+	problems = append(problems, explain(errs)...)
 	if len(problems) > 0 {
 		return nil, problems.sorted()
 	}
 	return p, nil
+}
+
+// typed returns obj as a pipeline, with the problems of its metadata, of which the schema does not speak. An error
+// is a value of the wrong type, which the schema refuses too.
+func typed(obj map[string]any) (*v1alpha1.FeedbackPipeline, Problems, error) {
+	var problems Problems
+	p := &v1alpha1.FeedbackPipeline{}
+	err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(obj, p, true)
+	if strict, ok := runtime.AsStrictDecodingError(err); ok {
+		for _, e := range strict.Errors() {
+			path := strings.Trim(strings.TrimPrefix(e.Error(), "unknown field "), `"`)
+			problems = append(problems, Problem{Field: path, Detail: "unknown field; remove it"})
+		}
+		err = nil
+	}
+	p.Namespace = cmp.Or(p.Namespace, DefaultNamespace)
+	for _, reason := range validation.IsDNS1123Label(p.Namespace) {
+		problems = append(problems, Problem{Field: "metadata.namespace", Detail: fmt.Sprintf("%q: %s", p.Namespace, reason)})
+	}
+	return p, problems, err
 }
 
 // document returns the only document of manifest that is not empty. It must be a FeedbackPipeline.
@@ -89,6 +110,9 @@ func document(manifest []byte) (map[string]any, error) {
 	want := v1alpha1.GroupVersion.String()
 	if found["apiVersion"] != want || found["kind"] != v1alpha1.Kind {
 		return nil, fmt.Errorf("manifest: apiVersion %v, kind %v; want apiVersion %s, kind %s", found["apiVersion"], found["kind"], want, v1alpha1.Kind)
+	}
+	if name, _, _ := unstructured.NestedString(found, "metadata", "name"); name == "" {
+		return nil, errors.New("manifest: metadata.name: is missing; name the pipeline")
 	}
 	return found, nil
 }

@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
-	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
@@ -29,8 +29,8 @@ func (p Problems) Error() string {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "manifest: %d problems", len(p))
-	for _, problem := range p {
-		b.WriteString("\n  " + problem.String())
+	for _, one := range p {
+		b.WriteString("\n  " + one.String())
 	}
 	return b.String()
 }
@@ -41,58 +41,56 @@ func (p Problems) sorted() Problems {
 	return slices.Compact(p)
 }
 
-// add returns p with those of errs that speak of a field of which p does not speak yet: a rule of the schema
-// has the first word.
-func (p Problems) add(errs field.ErrorList) Problems {
-	for _, problem := range explain(errs) {
-		if !slices.ContainsFunc(p, func(q Problem) bool { return q.Field == problem.Field }) {
-			p = append(p, problem)
-		}
-	}
-	return p
-}
-
-// explain turns the API server's errors into problems.
+// explain turns errors into problems. Of several errors that say the same, of a list and of a field in it, only those
+// of the field stay; of the same field, the first.
 func explain(errs field.ErrorList) Problems {
 	var problems Problems
-	for _, e := range errs {
-		problems = append(problems, Problem{Field: e.Field, Detail: detail(e)})
+	for i, e := range errs {
+		if !slices.ContainsFunc(errs, func(other *field.Error) bool { return overrules(other, e) }) &&
+			!slices.ContainsFunc(errs[:i], func(other *field.Error) bool { return other.Field == e.Field && other.Detail == e.Detail }) {
+			problems = append(problems, problem(e))
+		}
 	}
 	return problems
 }
 
-// detail says e in words, with the value only where it is a plain one: a whole object helps nobody.
-func detail(e *field.Error) string {
-	text := strings.TrimPrefix(e.Detail, e.Field+" in body ")
+// overrules reports whether a says what b says of a field in b's.
+func overrules(a, b *field.Error) bool {
+	return a.Detail == b.Detail && a.Detail != "" && len(a.Field) > len(b.Field) && strings.HasPrefix(a.Field, b.Field)
+}
+
+// problem says e in words, with the value only where it is a plain one: a whole object helps nobody.
+func problem(e *field.Error) Problem {
+	path, value := e.Field, ""
 	switch v := e.BadValue.(type) {
 	case string:
-		if e.Type == field.ErrorTypeInvalid || e.Type == field.ErrorTypeNotSupported || e.Type == field.ErrorTypeDuplicate {
-			return join(fmt.Sprintf("%q", v), e.Type, text)
-		}
+		value = strconv.Quote(v)
 	case int, int32, int64, float64, bool:
-		return join(fmt.Sprint(v), e.Type, text)
+		value = fmt.Sprint(v)
+	case map[string]any: // an element of a list whose elements go by name
+		if name, ok := v["name"].(string); ok && e.Type == field.ErrorTypeDuplicate {
+			path, value = path+".name", strconv.Quote(name)
+		}
 	}
-	return join("", e.Type, text)
-}
-
-func join(value string, kind field.ErrorType, text string) string {
-	parts := []string{}
-	if value != "" {
-		parts = append(parts, value)
-	}
-	switch kind {
+	text := strings.TrimPrefix(e.Detail, e.Field+" in body ")
+	switch e.Type {
 	case field.ErrorTypeRequired:
-		parts = append(parts, "is missing")
+		return Problem{Field: path, Detail: "is missing"}
 	case field.ErrorTypeDuplicate:
-		parts = append(parts, "stands there twice")
+		return Problem{Field: path, Detail: value + " stands there twice; remove one or name it differently"}
+	case field.ErrorTypeNotSupported:
+		text = "use one of " + strings.TrimPrefix(text, "supported values: ")
+	case field.ErrorTypeTypeInvalid:
+		text, _, _ = strings.Cut(text, ": ")
+		return Problem{Field: path, Detail: fmt.Sprintf("%s, not %v", text, e.BadValue)}
+	case field.ErrorTypeTooLong, field.ErrorTypeTooMany:
+		value = ""
 	}
-	if text != "" {
-		parts = append(parts, text)
+	if strings.HasPrefix(text, "should have at ") { // the value is a count
+		value = ""
 	}
-	return strings.Join(parts, ": ")
-}
-
-// unknown is the problem of a field that the schema does not know.
-func unknown(s *schema.Structural, path string) Problem {
-	return Problem{Field: path, Detail: "unknown field"}
+	if value != "" {
+		text = value + ": " + text
+	}
+	return Problem{Field: path, Detail: text}
 }

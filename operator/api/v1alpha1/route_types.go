@@ -159,7 +159,7 @@ type SlackSink struct {
 
 	// Address of Slack's Web API, for GovSlack or a simulator. Default https://slack.com/api/.
 	// +kubebuilder:validation:MaxLength=512
-	// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() in ['http', 'https']",message="apiURL must be an http or https address, for example https://slack-gov.com/api/"
+	// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() in ['http', 'https'] && !self.contains('$')",message="apiURL must be an http or https address, for example https://slack-gov.com/api/"
 	// +optional
 	APIURL string `json:"apiURL,omitempty"`
 

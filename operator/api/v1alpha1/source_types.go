@@ -72,7 +72,7 @@ type SlackSource struct {
 
 	// Address of Slack's Web API, for GovSlack or a simulator. Default https://slack.com/api/.
 	// +kubebuilder:validation:MaxLength=512
-	// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() in ['http', 'https']",message="apiURL must be an http or https address, for example https://slack-gov.com/api/"
+	// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() in ['http', 'https'] && !self.contains('$')",message="apiURL must be an http or https address, for example https://slack-gov.com/api/"
 	// +optional
 	APIURL string `json:"apiURL,omitempty"`
 
@@ -85,7 +85,7 @@ type SlackSource struct {
 //
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=81
-// +kubebuilder:validation:XValidation:rule="self.matches('^#?[^#[:space:],]+$')",message="a channel is one name (with or without a leading #) or id, without spaces and commas"
+// +kubebuilder:validation:XValidation:rule="self.matches('^#?[^#$[:space:],]+$')",message="a channel is one name (with or without a leading #) or id, without spaces, commas and $"
 type SlackChannel string
 
 // SlackMode is how Slack's events arrive.
@@ -133,6 +133,7 @@ type TwitterSource struct {
 	// +kubebuilder:validation:MaxLength=512
 	// +kubebuilder:validation:XValidation:rule="self.trim().size() > 0",message="the query is empty; write what to search for, for example '#Azure lang:en -is:retweet'"
 	// +kubebuilder:validation:XValidation:rule="bytes(self).size() <= 512",message="the query is longer than the 512 bytes that X takes; shorten it or use two sources"
+	// +kubebuilder:validation:XValidation:rule="!self.contains('$(') && !self.contains('$$')",message="the query has $( or $$, which X's language has no use for; remove it"
 	// +required
 	Query string `json:"query"`
 
@@ -164,7 +165,7 @@ type TwitterSource struct {
 
 	// Address of X's API, for a simulator. Default https://api.x.com.
 	// +kubebuilder:validation:MaxLength=512
-	// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() in ['http', 'https']",message="apiURL must be an http or https address, for example https://api.x.com"
+	// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() in ['http', 'https'] && !self.contains('$')",message="apiURL must be an http or https address, for example https://api.x.com"
 	// +optional
 	APIURL string `json:"apiURL,omitempty"`
 

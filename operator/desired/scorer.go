@@ -1,0 +1,47 @@
+package desired
+
+import (
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/feedback-pipelines/feedback-pipelines/operator/api/v1alpha1"
+)
+
+// scorer returns the objects that run p's scorer: a Deployment, and a Service for those who score by gRPC.
+func scorer(p *v1alpha1.FeedbackPipeline, o Options) []client.Object {
+	w := workload{
+		pipeline:  p,
+		program:   SentimentScorer,
+		name:      ComponentName(p.Name, "scorer"),
+		component: "scorer",
+		env:       common(p),
+		replicas:  p.Spec.Scorer.Replicas,
+		strategy:  oneMore(),
+		ports:     []corev1.ContainerPort{{Name: "grpc", ContainerPort: grpcPort}},
+		requests:  requests("100m", "64Mi"),
+	}
+	w.env.set("SCORER_BACKEND", "vader")
+	w.env.set("SCORER_ASSUME_LANGUAGE", p.Spec.Scorer.Vader.AssumeLanguage)
+	w.env.set("GROUP_ID", scorerGroup(p))
+	w.env.set("START_OFFSET", string(p.Spec.StartOffset))
+	w.env.set("GRPC_LISTEN_ADDRESS", listen(grpcPort))
+	grpc := "grpc"
+	return []client.Object{
+		w.deployment(o),
+		w.service(corev1.ServicePort{Name: grpc, Port: grpcPort, AppProtocol: &grpc}),
+	}
+}
+
+// oneMore replaces pods one by one, each only when its successor is ready, so that a bad rollout leaves the last good
+// ones running.
+func oneMore() appsv1.DeploymentStrategy {
+	return appsv1.DeploymentStrategy{
+		Type: appsv1.RollingUpdateDeploymentStrategyType,
+		RollingUpdate: &appsv1.RollingUpdateDeployment{
+			MaxUnavailable: new(intstr.FromInt32(0)),
+			MaxSurge:       new(intstr.FromInt32(1)),
+		},
+	}
+}
