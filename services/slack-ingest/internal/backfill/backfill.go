@@ -1,0 +1,121 @@
+// Package backfill reads channels' history back: after a start, after each connection
+// and in a periodic sweep.
+//
+// It guarantees that every message younger than the backfill is published at least once,
+// whatever the connection lost and wherever a crash fell, with its edits and with the
+// replies below it. What Slack cannot tell again is lost: replies below messages older
+// than the backfill, edits of replies in threads without a newer one, and deletions.
+package backfill
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
+	"github.com/feedback-pipelines/feedback-pipelines/services/slack-ingest/internal/event"
+	"github.com/feedback-pipelines/feedback-pipelines/services/slack-ingest/internal/ingest"
+	"github.com/feedback-pipelines/feedback-pipelines/services/slack-ingest/internal/metrics"
+)
+
+const (
+	// first is how long the first pass waits for the connection, after which it has to be made anyway.
+	first = 5 * time.Second
+	// spacing keeps a flapping connection from reading without end.
+	spacing = 2 * time.Second
+	// again is when a pass that failed is made again.
+	again = 30 * time.Second
+)
+
+// Options are what a Reader works with; all are required.
+type Options struct {
+	Source string
+	// Requests asks for a pass over all channels soon.
+	Requests <-chan struct{}
+	// History reads up to limit messages after oldest and before latest, newest first, and
+	// tells whether there are more.
+	History func(ctx context.Context, channel, oldest, latest string, limit int) ([]slack.Message, bool, error)
+	// Replies reads a page of a thread's messages after oldest (empty: all) and the next page's cursor.
+	Replies func(ctx context.Context, channel, root, oldest, cursor string) ([]slack.Message, string, error)
+	// Handle publishes; see ingest.Ingester.
+	Handle func(context.Context, []event.Change) []ingest.Result
+	// Save writes the checkpoint and returns after the broker has acknowledged.
+	Save func(context.Context, *feedbackv1.SourceState) error
+	// Channels are the ids to read.
+	Channels func() []string
+	// Found is told of a message that a periodic sweep published and nobody before.
+	Found func(channel string, c event.Change)
+	// Readable is told how reading a channel went.
+	Readable func(channel string, err error)
+	// Backfill is how far back is read, Interval how often the sweep is made.
+	Backfill, Interval time.Duration
+	Metrics            *metrics.Metrics
+	Log                *slog.Logger
+	// Now is the clock.
+	Now func() time.Time
+}
+
+// Reader reads history.
+type Reader struct {
+	o     Options
+	state *state
+}
+
+// New makes a reader that goes on from a checkpoint; nil: from none.
+func New(o Options, saved *feedbackv1.SourceState) *Reader {
+	return &Reader{o: o, state: newState(o.Source, saved)}
+}
+
+// Run makes a pass at the start, at each request and every interval, until ctx ends.
+func (r *Reader) Run(ctx context.Context) {
+	pause, sweep := first, false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-r.o.Requests:
+			sweep = false
+		case <-time.After(pause):
+		}
+		pause, sweep = r.o.Interval, r.Pass(ctx, sweep)
+		if !sweep {
+			pause = min(again, pause)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(spacing):
+		}
+	}
+}
+
+// Pass reads every channel once and tells whether all could be read to the end. sweep
+// is a pass that expects to find nothing.
+func (r *Reader) Pass(ctx context.Context, sweep bool) bool {
+	ok := true
+	for _, channel := range r.o.Channels() {
+		err := r.pass(ctx, channel, sweep)
+		if ctx.Err() != nil {
+			return false
+		}
+		if err != nil {
+			ok = false
+			r.o.Log.Warn("cannot read a channel's history to the end; tried again", "source", r.o.Source, "channel", channel, "error", err)
+		}
+		if !errors.As(err, &publishError{}) {
+			r.o.Readable(channel, err)
+		}
+	}
+	return ok
+}
+
+// Save writes the checkpoint as it is now.
+func (r *Reader) Save(ctx context.Context) error { return r.save(ctx) }
+
+func (r *Reader) save(ctx context.Context) error {
+	now := r.o.Now()
+	return r.o.Save(ctx, r.state.snapshot(now, ts(now.Add(-r.o.Backfill))))
+}

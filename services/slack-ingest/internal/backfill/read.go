@@ -1,0 +1,267 @@
+package backfill
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/slackapi"
+	"github.com/feedback-pipelines/feedback-pipelines/services/slack-ingest/internal/event"
+)
+
+const (
+	pageSize = 200
+	// overlap is read again each time: Slack's history may show a message late, and clocks differ.
+	overlap = time.Minute
+	// fresh is how young a message may be that a sweep leaves to the connection.
+	fresh = 10 * time.Second
+	// tries is how often a call that fails for a reason that passes is made before the pass
+	// is given up and begun again later.
+	tries = 5
+)
+
+// pass reads one channel: what is newer than its watermark, then its open gaps, then
+// edits of and replies to what is older, as far back as the backfill goes.
+func (r *Reader) pass(ctx context.Context, channel string, sweep bool) error {
+	began := r.o.Now()
+	bound := ts(began.Add(-r.o.Backfill))
+	until := ts(began.Add(time.Hour)) // said outright: without it some methods count from the oldest
+	if sweep {
+		until = ts(began.Add(-fresh))
+	}
+	since := later(bound, earlier(r.state.newest(channel), overlap))
+	looked := r.state.newest(channel + changes)
+	if looked == "" { // noted before anything is saved: edits from here on are looked for after a crash
+		r.state.raise(channel+changes, ts(began))
+	}
+	if err := r.fresh(ctx, channel, since, until, sweep); err != nil {
+		return err
+	}
+	for g := r.state.gap(channel); g != nil; g = r.state.gap(channel) {
+		if err := r.fill(ctx, channel, g, bound, sweep); err != nil {
+			return err
+		}
+	}
+	if looked != "" {
+		if err := r.changes(ctx, channel, bound, since, earlier(looked, overlap)); err != nil {
+			return err
+		}
+	}
+	r.state.raise(channel+changes, ts(began))
+	return r.save(ctx)
+}
+
+// fresh reads the newest page above since and opens a gap for what lies below it.
+func (r *Reader) fresh(ctx context.Context, channel, since, until string, sweep bool) error {
+	page, more, err := r.page(ctx, channel, since, until)
+	if err != nil {
+		return err
+	}
+	if err := r.take(ctx, channel, page, "", sweep); err != nil {
+		return err
+	}
+	if len(page) == 0 {
+		return nil
+	}
+	top, bottom := page[len(page)-1].Timestamp, page[0].Timestamp
+	if more {
+		r.state.open(channel, since, bottom, top)
+	} else {
+		r.state.raise(channel, top)
+	}
+	return r.save(ctx)
+}
+
+// fill reads a gap page by page, newest first, and saves how far it came after each.
+func (r *Reader) fill(ctx context.Context, channel string, g *feedbackv1.Gap, bound string, sweep bool) error {
+	for {
+		page, more, err := r.page(ctx, channel, later(bound, g.GetAfter()), g.GetUntil())
+		if err != nil {
+			return err
+		}
+		if err := r.take(ctx, channel, page, "", sweep); err != nil {
+			return err
+		}
+		if !more || before(g.GetUntil(), bound) {
+			r.state.shut(channel, g)
+			return r.save(ctx)
+		}
+		if len(page) == 0 {
+			return fmt.Errorf("history of %s before %s: an empty page that has more", channel, g.GetUntil())
+		}
+		r.state.lower(g, page[0].Timestamp)
+		if err := r.save(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// changes looks between oldest and until for messages that were edited after since, and
+// for threads with replies after it.
+func (r *Reader) changes(ctx context.Context, channel, oldest, until, since string) error {
+	for before(oldest, until) {
+		page, more, err := r.page(ctx, channel, oldest, until)
+		if err != nil {
+			return err
+		}
+		if err := r.take(ctx, channel, page, since, false); err != nil {
+			return err
+		}
+		if !more || len(page) == 0 {
+			return nil
+		}
+		until = page[0].Timestamp
+	}
+	return nil
+}
+
+// page reads one page of a channel's history, oldest first.
+func (r *Reader) page(ctx context.Context, channel, oldest, latest string) ([]slack.Message, bool, error) {
+	var page []slack.Message
+	var more bool
+	err := r.call(ctx, func() (err error) {
+		page, more, err = r.o.History(ctx, channel, oldest, latest, pageSize)
+		return err
+	})
+	if err != nil {
+		return nil, false, fmt.Errorf("read history of %s: %w", channel, err)
+	}
+	r.o.Metrics.BackfillPages.Inc()
+	slices.SortFunc(page, byTime)
+	return page, more, nil
+}
+
+func byTime(a, b slack.Message) int {
+	x, _ := event.Micros(a.Timestamp)
+	y, _ := event.Micros(b.Timestamp)
+	return cmp.Compare(x, y)
+}
+
+// take publishes a page and the replies under it. With since it takes only what was
+// edited or answered after since.
+func (r *Reader) take(ctx context.Context, channel string, page []slack.Message, since string, sweep bool) error {
+	var wanted []slack.Message
+	for _, m := range page {
+		if changedAfter(m, since) {
+			wanted = append(wanted, m)
+		}
+	}
+	if err := r.handle(ctx, channel, wanted, sweep); err != nil {
+		return err
+	}
+	for _, m := range page {
+		if m.ReplyCount == 0 || m.ThreadTimestamp != m.Timestamp || m.LatestReply != "" && before(m.LatestReply, since) {
+			continue
+		}
+		if err := r.thread(ctx, channel, m.Timestamp, since, sweep); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// changedAfter tells whether a message was said or edited after since; empty is always.
+func changedAfter(m slack.Message, since string) bool {
+	return since == "" || before(since, m.Timestamp) || m.Edited != nil && before(since, m.Edited.Timestamp)
+}
+
+// thread publishes the replies of a thread that are newer than since.
+func (r *Reader) thread(ctx context.Context, channel, root, since string, sweep bool) error {
+	for cursor := ""; ; {
+		var page []slack.Message
+		var next string
+		err := r.call(ctx, func() (err error) {
+			page, next, err = r.o.Replies(ctx, channel, root, since, cursor)
+			return err
+		})
+		if err != nil {
+			if p := slackapi.Explain(err); p.Reason == "MessageGone" {
+				return nil // deleted between the two calls
+			}
+			return fmt.Errorf("read thread %s in %s: %w", root, channel, err)
+		}
+		r.o.Metrics.BackfillPages.Inc()
+		slices.SortFunc(page, byTime)
+		page = slices.DeleteFunc(page, func(m slack.Message) bool { return m.Timestamp == root || !changedAfter(m, since) })
+		if err := r.handle(ctx, channel, page, sweep); err != nil {
+			return err
+		}
+		if cursor = next; cursor == "" {
+			return nil
+		}
+	}
+}
+
+// handle publishes messages; it returns after all are acknowledged.
+func (r *Reader) handle(ctx context.Context, channel string, messages []slack.Message, sweep bool) error {
+	var todo []event.Change
+	for _, m := range messages {
+		c, err := event.FromHistory(channel, m)
+		if err != nil {
+			r.o.Log.Warn("a message of the history has no ts and is left out", "channel", channel, "error", err)
+			continue
+		}
+		todo = append(todo, c)
+	}
+	return r.call(ctx, func() error {
+		var left []event.Change
+		var first error
+		for n, res := range r.o.Handle(ctx, todo) {
+			switch {
+			case res.Err != nil:
+				left = append(left, todo[n])
+				first = errors.Join(first, res.Err)
+			case res.Published && sweep:
+				r.o.Found(channel, todo[n])
+			}
+		}
+		todo = left
+		if first != nil {
+			return publishError{first}
+		}
+		return nil
+	})
+}
+
+// publishError is a message that was read and could not be published; the channel is well.
+type publishError struct{ error }
+
+func (e publishError) Unwrap() error { return e.error }
+
+// call makes a call until it succeeds, as long as waiting can help.
+func (r *Reader) call(ctx context.Context, f func() error) error {
+	for attempt := 0; ; attempt++ {
+		err := f()
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		pause := min(time.Second<<attempt, 30*time.Second)
+		switch p := slackapi.Explain(err); p.Kind {
+		case slackapi.RateLimited:
+			r.o.Metrics.RateLimitWaits.Inc()
+			r.o.Log.Info("Slack asks to wait", "source", r.o.Source, "wait", p.RetryAfter)
+			pause, attempt = p.RetryAfter, 0
+		case slackapi.Transient:
+			if attempt == tries-1 {
+				return err
+			}
+		default:
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause + rand.N(pause/4+1)):
+		}
+	}
+}

@@ -1,0 +1,177 @@
+// Package link tells how the connection to Slack is, in one health condition.
+//
+// It guarantees that the condition is good only while Slack takes the token, events can
+// arrive, and the last sweep found none that should have arrived and did not.
+package link
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/slackapi"
+)
+
+const (
+	// grace is how long a connection may be renewed before anybody is told.
+	grace = 10 * time.Second
+	// lost is how long it may be away before it has failed.
+	lost = time.Minute
+	// memory is how long swallowed events and refused signatures are told.
+	memory = 15 * time.Minute
+	// trusted is how long a connection must have been up before it is blamed for a message.
+	trusted = 5 * time.Second
+)
+
+// Link gathers what is known of the connection. Its methods may be called concurrently.
+type Link struct {
+	set   func(level feedbackv1.Health_Level, reason, message string)
+	ready func(error)
+	http  bool
+	now   func() time.Time
+
+	mu        sync.Mutex
+	token     *slackapi.Problem // of the bot token; nil: good
+	asked     bool              // the bot token was tried
+	app       *slackapi.Problem // of the connection
+	up        time.Time         // connected since; zero: not connected
+	down      time.Time         // disconnected since
+	ever      bool              // was connected once
+	swallowed time.Time
+	refused   time.Time // a signature
+}
+
+// New makes a link that is not connected. http is for events over HTTP, where there is
+// no connection to watch. set takes the condition, ready what /readyz says.
+func New(http bool, set func(feedbackv1.Health_Level, string, string), ready func(error)) *Link {
+	l := &Link{set: set, ready: ready, http: http, now: time.Now}
+	l.down = l.now()
+	if http {
+		l.up, l.ever = l.now(), true
+	}
+	l.Refresh()
+	return l
+}
+
+// Token says what auth.test said; nil is good.
+func (l *Link) Token(err error) {
+	l.change(func() {
+		l.asked, l.token = true, problem(err)
+	})
+}
+
+// Connected says that events can arrive.
+func (l *Link) Connected() {
+	l.change(func() {
+		if l.up.IsZero() {
+			l.up = l.now()
+		}
+		l.app, l.ever = nil, true
+	})
+}
+
+// Disconnected says that none can; err is why, nil if Slack asked for a new connection.
+func (l *Link) Disconnected(err error) {
+	l.change(func() {
+		if !l.up.IsZero() {
+			l.up, l.down = time.Time{}, l.now()
+		}
+		if err != nil {
+			l.app = problem(err)
+		}
+	})
+	time.AfterFunc(grace+time.Second, l.Refresh)
+}
+
+// Swallowed says that the sweep found a message from at that nothing had delivered. It tells
+// whether the connection is to blame: it was up when the message was said.
+func (l *Link) Swallowed(at time.Time) bool {
+	l.mu.Lock()
+	blame := !l.up.IsZero() && at.After(l.up.Add(trusted))
+	l.mu.Unlock()
+	if blame {
+		l.change(func() { l.swallowed = l.now() })
+	}
+	return blame
+}
+
+// Signature says whether an HTTP request was signed rightly.
+func (l *Link) Signature(ok bool) {
+	l.mu.Lock()
+	same := ok == l.refused.IsZero()
+	l.mu.Unlock()
+	if same {
+		return
+	}
+	l.change(func() {
+		l.refused = time.Time{}
+		if !ok {
+			l.refused = l.now()
+		}
+	})
+}
+
+func problem(err error) *slackapi.Problem {
+	if err == nil {
+		return nil
+	}
+	p := slackapi.Explain(err)
+	return &p
+}
+
+func (l *Link) change(f func()) {
+	l.mu.Lock()
+	f()
+	l.mu.Unlock()
+	l.Refresh()
+}
+
+// Refresh tells the condition as it is now; call it from time to time.
+func (l *Link) Refresh() {
+	l.mu.Lock()
+	level, reason, message := l.condition()
+	l.mu.Unlock()
+	l.set(level, reason, message)
+	if level == feedbackv1.Health_LEVEL_FAILED || reason == "Starting" {
+		l.ready(errors.New(reason + ": " + message))
+	} else {
+		l.ready(nil)
+	}
+}
+
+func (l *Link) condition() (level feedbackv1.Health_Level, reason, message string) {
+	const good, degraded, failed = feedbackv1.Health_LEVEL_GOOD, feedbackv1.Health_LEVEL_DEGRADED, feedbackv1.Health_LEVEL_FAILED
+	away := l.now().Sub(l.down)
+	recent := func(t time.Time) bool { return !t.IsZero() && l.now().Sub(t) < memory }
+	switch {
+	case l.token != nil && l.token.Kind == slackapi.Refused:
+		return failed, "TokenRefused", "bot token: " + l.token.Message
+	case l.app != nil && l.app.Kind == slackapi.Refused:
+		return failed, "AppTokenRefused", "app-level token: " + l.app.Message
+	case !l.asked:
+		return degraded, "Starting", "Slack is asked who the app is"
+	case l.up.IsZero() && away > lost:
+		return failed, "Disconnected", "no socket for " + away.Round(time.Second).String() + cause(l.app)
+	case !l.ever:
+		return degraded, "Starting", "the first connection is being made" + cause(l.app)
+	case l.up.IsZero() && away > grace:
+		return degraded, "Disconnected", "no socket for " + away.Round(time.Second).String() + cause(l.app)
+	case l.token != nil:
+		return degraded, l.token.Reason, l.token.Message
+	case recent(l.swallowed) && l.http:
+		return degraded, "EventsMissed", "Slack did not deliver messages that its history has; check the Request URL and the events that the app subscribes to. They were read back"
+	case recent(l.swallowed):
+		return degraded, "EventsMissed", "the socket swallowed messages, which were read back, and was renewed; if it goes on, see whether something else uses the same app-level token"
+	case recent(l.refused):
+		return degraded, "SignatureRefused", "HTTP requests bear a wrong signature: compare the signing secret with the app's, and this machine's clock"
+	}
+	return good, "Good", ""
+}
+
+func cause(p *slackapi.Problem) string {
+	if p == nil {
+		return ""
+	}
+	return ": " + p.Message
+}
