@@ -111,6 +111,32 @@ func (s *stage) withdraw(id string, revision uint64) {
 	s.notify(&feedbackv1.Notification{EventId: id, Route: "negative", Revision: revision, State: feedbackv1.Notification_STATE_WITHDRAWN, Reason: "edited"})
 }
 
+// TestRouteThatNeverRan: what no group has committed past is pending, and nothing is wrong.
+func TestRouteThatNeverRan(t *testing.T) {
+	s := clean()
+	s.absent = "outages"
+	s.drop(t, topicNotifications, s5)
+	s.unpost(t, "outages", s5)
+	l := s.play(t)
+	if !l.OK() || l.Pending != 2 || l.Posted != 4 {
+		t.Errorf("OK = %v, pending %d, posted %d, want true, 2, 4: %v", l.OK(), l.Pending, l.Posted, l.Explain(5))
+	}
+}
+
+// TestLettersThatIngestWrote: what a broker never took has no place, and is ingested all the same.
+func TestLettersThatIngestWrote(t *testing.T) {
+	s := clean()
+	s.post(slackID("feedback", "40"), "feedback", "azure, and a megabyte")
+	s.topics[topicDeadLetters] = append(s.topics[topicDeadLetters], &entry{key: slackID("feedback", "40"), raw: []byte("azure"),
+		headers: map[string]string{"dead-letter-reason": "TooLarge", "dead-letter-topic": "default.azure.feedback", "dead-letter-partition": "0", "dead-letter-offset": "0"}})
+	s.drop(t, topicScored, s1) // which stands at that place
+	l := s.play(t)
+	if l.DeadLettered != 2 || l.LostScore != 1 || l.Sent != 18 {
+		t.Errorf("dead-lettered %d, lost at the scorer %d, sent %d, want 2, 1, 18: %s", l.DeadLettered, l.LostScore, l.Sent, l)
+	}
+	checkEquations(t, l)
+}
+
 const cleanLedger = "ledger: sent 17 filtered 4 ingested 13 scored 11 unscored 1 routed 9 posted 5 digested 1 collapsed 1 skipped 1 dead-lettered 1 pending 1 lost 0 duplicated 0 healed 1"
 
 func TestCleanWorld(t *testing.T) {

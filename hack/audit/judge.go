@@ -79,8 +79,7 @@ func (w *world) ingested(id string) bool {
 	if w.events[id] != nil {
 		return true
 	}
-	_, dead := w.deadKeys[id]
-	return dead
+	return w.deadKeys[id]
 }
 
 // judgeStrangers finds events that nobody said.
@@ -113,7 +112,7 @@ func (w *world) judgeScorer(l *Ledger) {
 			} else {
 				l.Unscored++
 			}
-		case w.isDead(e.places...):
+		case w.isDead(id, e.places...):
 			l.DeadLettered++
 			continue
 		default:
@@ -127,9 +126,9 @@ func (w *world) judgeScorer(l *Ledger) {
 	}
 }
 
-// isDead is true if a record at one of the places is a dead letter.
-func (w *world) isDead(places ...place) bool {
-	return slices.ContainsFunc(places, func(p place) bool { return w.dead[p] })
+// isDead is true if a record of the event at one of the places is a dead letter.
+func (w *world) isDead(id string, places ...place) bool {
+	return slices.ContainsFunc(places, func(p place) bool { return w.dead[origin{p, id}] })
 }
 
 // judgeUnreadable asks for a dead letter for every record that cannot be decoded.
@@ -173,7 +172,7 @@ func (w *world) judgePair(l *Ledger, p pair, route int, v *verdict) {
 		l.Digested++
 	case n.state == feedbackv1.Notification_STATE_COLLAPSED && w.told(pair{n.master, p.route}, 0):
 		l.Collapsed++
-	case n.state == feedbackv1.Notification_STATE_SKIPPED && n.reason != "", w.isDead(v.at):
+	case n.state == feedbackv1.Notification_STATE_SKIPPED && n.reason != "", w.isDead(p.id, v.at):
 		l.Skipped++
 	case n.state == feedbackv1.Notification_STATE_INTENT || w.ahead(route, v):
 		l.Pending++

@@ -32,13 +32,15 @@ func decode(r record, into proto.Message) error {
 	return proto.Unmarshal(r.Value, into)
 }
 
+func originOf(r record) origin { return origin{placeOf(r), string(r.Key)} }
+
 func placeOf(r record) place { return place{r.Topic, r.Partition, r.Offset} }
 
 // takeEvent takes a record of the feedback topic.
 func (w *world) takeEvent(r record) {
 	e := &feedbackv1.Event{}
 	if err := decode(r, e); err != nil || e.GetId() == "" {
-		w.unreadable = append(w.unreadable, placeOf(r))
+		w.unreadable = append(w.unreadable, originOf(r))
 		return
 	}
 	if string(r.Key) != e.GetId() {
@@ -63,7 +65,7 @@ func (w *world) takeEvent(r record) {
 func (w *world) takeScored(m *manifest, r record) {
 	s := &feedbackv1.ScoredEvent{}
 	if err := decode(r, s); err != nil || s.GetEvent().GetId() == "" {
-		w.unreadable = append(w.unreadable, placeOf(r))
+		w.unreadable = append(w.unreadable, originOf(r))
 		return
 	}
 	w.checkScore(s)
@@ -126,8 +128,10 @@ func (w *world) takeNotification(r record) {
 
 // takeDeadLetter takes a record of the dead letters.
 func (w *world) takeDeadLetter(r record) {
-	topic := header(r, "dead-letter-topic")
-	w.deadKeys[string(r.Key)] = topic
+	if header(r, "dead-letter-reason") == "" {
+		w.find(Mangled, placeOf(r).String(), "", "the dead letter gives no reason")
+	}
+	w.deadKeys[string(r.Key)] = true
 	partition, err := strconv.ParseInt(header(r, "dead-letter-partition"), 10, 32)
 	if err != nil {
 		return // it was never in a topic
@@ -136,8 +140,5 @@ func (w *world) takeDeadLetter(r record) {
 	if err != nil {
 		return
 	}
-	w.dead[place{topic, int32(partition), offset}] = true
-	if header(r, "dead-letter-reason") == "" {
-		w.find(Mangled, placeOf(r).String(), "", "the dead letter gives no reason")
-	}
+	w.dead[origin{place{header(r, "dead-letter-topic"), int32(partition), offset}, string(r.Key)}] = true
 }

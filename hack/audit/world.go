@@ -18,9 +18,9 @@ type world struct {
 	pairs   map[pair]*outcome   // the notifications topic: what became of an event on a route
 	digests map[pair][]string   // the same: the events that a digest tells, by its id and route
 
-	dead       map[place]bool    // where the records came from that stand in the dead letters
-	deadKeys   map[string]string // the key of a dead letter and the topic that it was meant for or came from
-	unreadable []place           // records of feedback and scored that cannot be decoded
+	dead       map[origin]bool // of the records that stand in the dead letters
+	deadKeys   map[string]bool // of the same
+	unreadable []origin        // records of feedback and scored that cannot be decoded
 
 	committed []map[int32]int64 // for each route of the manifest, its group's offsets
 	channels  map[string]string // id and name -> name
@@ -40,6 +40,13 @@ type place struct {
 	topic     string
 	partition int32
 	offset    int64
+}
+
+// origin is a record by its place and key. A record that never was in a topic has no place of its
+// own, so that the key has to agree as well.
+type origin struct {
+	place
+	key string
 }
 
 // String is the place as people write it.
@@ -125,7 +132,7 @@ func newWorld() *world {
 	return &world{
 		offered: map[string]*offered{}, events: map[string]*event{}, scored: map[string]*verdict{},
 		pairs: map[pair]*outcome{}, digests: map[pair][]string{},
-		dead: map[place]bool{}, deadKeys: map[string]string{},
+		dead: map[origin]bool{}, deadKeys: map[string]bool{},
 		channels: map[string]string{}, cardCount: map[pair]int{}, digestMsg: map[pair]int{},
 	}
 }
