@@ -1,0 +1,96 @@
+# What one does here. `make help` lists it.
+SHELL := /bin/bash -o pipefail
+.DEFAULT_GOAL := help
+MODULES := proto services operator hack
+PROGRAMS := slack-ingest twitter-ingest sentiment-scorer notifier feedbackctl simulator
+TOOL := hack/tools/tool
+BROKER := bin/kafka
+
+# What `make demo` takes; see `make help`.
+export DURATION PIPELINE CORPUS RATE SIMULATOR KAFKA DATA SEED
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
+	@echo
+	@echo "  make demo DURATION=30s      end by itself, with the auditor's ledger as the last line"
+	@echo "  make demo PIPELINE=my.yaml CORPUS=file RATE=200 DATA=folder SEED=7"
+	@echo "  make demo SIMULATOR=off     the real Slack and X, with the tokens that the manifest's Secrets file holds"
+	@echo "  make demo KAFKA=host:port   a real broker instead of the embedded one"
+
+.PHONY: build
+build: ## Build the services and the demo into bin/
+	@mkdir -p bin
+	@echo "building (the first time takes a minute or two)"
+	cd services && go build -o ../bin/ $(addprefix ./,$(PROGRAMS))
+	cd hack && go build -o ../bin/ ./demo ./kafka
+
+.PHONY: demo
+demo: build ## Run the whole pipeline here: embedded Kafka, simulated Slack and X, live view
+	@exec bin/demo
+
+.PHONY: test
+test: $(BROKER) ## Run all tests with the race detector, on the embedded broker and a real Kafka
+	@if reason=$$($(BROKER) available 2>&1); then \
+	  $(BROKER) exec -tls -sasl -- $(MAKE) --no-print-directory test-go; \
+	else \
+	  echo "SKIPPED: the tests that need a real Kafka: $$reason"; $(MAKE) --no-print-directory test-go; \
+	fi
+
+.PHONY: test-go
+test-go: # the tests themselves, with whatever KAFKA_TEST_* says
+	go test -race -timeout 15m $(TESTFLAGS) $(addprefix ./,$(addsuffix /...,$(MODULES)))
+
+.PHONY: test-fast
+test-fast: ## Run the tests without the race detector and without a real Kafka
+	go test $(TESTFLAGS) $(addprefix ./,$(addsuffix /...,$(MODULES)))
+
+.PHONY: e2e
+e2e: build ## Kill every service in mid-traffic on a real Kafka and let the auditor judge
+	@if reason=$$($(BROKER) available 2>&1); then \
+	  cd hack && go test -tags e2e -count=1 -timeout 20m -v ./e2e/...; \
+	else \
+	  echo "cannot run here: $$reason"; exit 1; \
+	fi
+
+$(BROKER): $(wildcard hack/kafka/*.go hack/kafka/broker/*.go)
+	@mkdir -p bin
+	cd hack && go build -o ../bin/ ./kafka
+
+.PHONY: bench
+bench: ## Measure: the loop and the scorer, side by side in one run
+	go test -run '^$$' -bench . -benchmem ./services/...
+
+.PHONY: lint
+lint: lint-deps ## Lint everything, and check that services and proto know nothing of Kubernetes
+	cd proto && $(abspath $(shell $(TOOL) buf)) lint
+	@for m in $(MODULES); do echo "golangci-lint $$m"; (cd $$m && ../$(TOOL) golangci-lint >/dev/null && $$(../$(TOOL) golangci-lint) run ./...) || exit 1; done
+
+.PHONY: lint-deps
+lint-deps: # services and proto are built without Kubernetes, and kafka-go has one importer
+	@for m in proto services; do \
+	  bad=$$(cd $$m && go list -deps -test ./... | grep -E '(^|/)(k8s\.io|sigs\.k8s\.io)/' | head -3); \
+	  if [ -n "$$bad" ]; then echo "$$m depends on Kubernetes:"; echo "$$bad"; exit 1; fi; \
+	done
+	@bad=$$(grep -rln '"github.com/segmentio/kafka-go' services --include='*.go' | grep -v '^services/internal/kafka/' | grep -v '^services/deps.go'); \
+	  if [ -n "$$bad" ]; then echo "only services/internal/kafka may import kafka-go:"; echo "$$bad"; exit 1; fi
+	@bad=$$(grep -rlE 'feedback-pipelines/(services|hack)' operator --include='*.go'; grep -rlE 'feedback-pipelines/(operator|hack)' services --include='*.go'); \
+	  if [ -n "$$bad" ]; then echo "no import crosses between operator, services and hack:"; echo "$$bad"; exit 1; fi
+
+.PHONY: breaking
+breaking: ## Check that the contract on the wire still reads what the last release wrote
+	cd proto && $(abspath $(shell $(TOOL) buf)) breaking --against feedback/v1/release.binpb
+
+.PHONY: generate
+generate: ## Write the generated code anew: Protobuf, deepcopy, the resource's schema
+	cd proto && PATH="$$(dirname $$(../$(TOOL) protoc-gen-go)):$$(dirname $$(../$(TOOL) protoc-gen-go-grpc)):$$PATH" $$(../$(TOOL) buf) generate
+	cd proto && $$(../$(TOOL) buf) build -o feedback/v1/descriptor.binpb
+	cd operator && $$(../$(TOOL) controller-gen) object paths=./api/... crd:maxDescLen=1000,allowDangerousTypes=true paths=./api/... output:crd:dir=config/crd
+
+.PHONY: generate-check
+generate-check: generate ## Fail if the generated code is not what is committed
+	@git diff --exit-code --stat -- proto operator || { echo "generated code is not up to date: run make generate and commit"; exit 1; }
+
+.PHONY: clean
+clean: ## Remove what was built, and the demo's data
+	rm -rf bin .demo
