@@ -39,12 +39,8 @@ func notifier(p *v1alpha1.FeedbackPipeline, o Options) (client.Object, error) {
 		strategy:  oneMore(),
 		requests:  requests("10m", "48Mi"),
 	}
-	settings := make([]routeSetting, len(p.Spec.Routes))
-	for i, route := range p.Spec.Routes {
-		settings[i] = setting(p, route)
-	}
 	w.env.set("START_OFFSET", string(p.Spec.StartOffset))
-	if err := w.env.setJSON("ROUTES", settings); err != nil {
+	if err := w.env.setJSON("ROUTES", settings(p)); err != nil {
 		return nil, err
 	}
 	for _, route := range p.Spec.Routes {
@@ -52,6 +48,15 @@ func notifier(p *v1alpha1.FeedbackPipeline, o Options) (client.Object, error) {
 		w.env.secret(routeVariable(route.Name, "SLACK_BOT_TOKEN"), ref.Name, ref.BotTokenKey)
 	}
 	return w.deployment(o), nil
+}
+
+// settings are all of p's routes.
+func settings(p *v1alpha1.FeedbackPipeline) []routeSetting {
+	all := make([]routeSetting, len(p.Spec.Routes))
+	for i, route := range p.Spec.Routes {
+		all[i] = setting(p, route)
+	}
+	return all
 }
 
 func setting(p *v1alpha1.FeedbackPipeline, route v1alpha1.Route) routeSetting {

@@ -18,9 +18,13 @@ const (
 	unknownSource  = "a route's match.sources names a source that spec.sources does not have; use the name of one of spec.sources"
 	sourceIsSink   = "a channel is both a source and the sink of a route, so the pipeline would feed itself; give the route another channel (in different workspaces: name one of them by its id)"
 	channelTwice   = "two sources read the same Slack channel; leave it in one of them (in different workspaces: name one of them by its id)"
+	namedTwice     = "a source names the same Slack channel twice; remove one"
 	appTokenTwice  = "two sources in SocketMode use the same app token twice: Slack hands each event to one connection at random, so each would lose half; put the channels into one source, or use two Slack apps"
 	topicNameTwice = "two topics of the pipeline have the same name; give each another one"
 )
+
+// maxVariable is what one environment variable may have, with room for its name.
+const maxVariable = 120 << 10
 
 // Validate returns all for which p is refused beyond its schema, each naming field, value and remedy. Render
 // calls it.
@@ -32,7 +36,32 @@ func Check(p *v1alpha1.FeedbackPipeline) field.ErrorList {
 	errs := checkKinds(p, spec)
 	errs = append(errs, checkSources(p, spec.Child("sources"))...)
 	errs = append(errs, checkRoutes(p, spec.Child("routes"))...)
-	return append(errs, checkTopics(p, spec.Child("topics", "names"))...)
+	errs = append(errs, checkTopics(p, spec.Child("topics", "names"))...)
+	if len(errs) == 0 {
+		errs = checkSizes(p, spec)
+	}
+	return errs
+}
+
+// checkSizes refuses lists that are each within their bounds but together more than Linux takes as one variable
+// (128 KiB).
+func checkSizes(p *v1alpha1.FeedbackPipeline, spec *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	refuse := func(at *field.Path, v any) {
+		var e environment
+		if err := e.setJSON("SIZE", v); err != nil {
+			errs = append(errs, field.Invalid(at, "", err.Error()))
+		} else if size := len(e[0].Value); size > maxVariable {
+			errs = append(errs, field.Invalid(at, size, fmt.Sprintf("bytes of JSON, of which at most %d can be handed over; use fewer or shorter keywords and authors", maxVariable)))
+		}
+	}
+	for i, s := range p.Spec.Sources {
+		if s.Slack != nil {
+			refuse(spec.Child("sources").Index(i).Child("slack", "match"), s.Slack.Match)
+		}
+	}
+	refuse(spec.Child("routes"), settings(p))
+	return errs
 }
 
 // checkKinds refuses unions with none or several members.
@@ -57,7 +86,7 @@ func checkKinds(p *v1alpha1.FeedbackPipeline, spec *field.Path) field.ErrorList 
 // checkSources refuses a channel or an app token that two sources share.
 func checkSources(p *v1alpha1.FeedbackPipeline, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
-	channels := map[string]bool{}
+	channels := map[string]int{}
 	tokens := map[[2]string]bool{}
 	for i, s := range p.Spec.Sources {
 		if s.Slack == nil {
@@ -65,10 +94,14 @@ func checkSources(p *v1alpha1.FeedbackPipeline, path *field.Path) field.ErrorLis
 		}
 		at := path.Index(i).Child("slack")
 		for j, c := range s.Slack.Channels {
-			if name := channelName(c); channels[name] {
+			name := channelName(c)
+			switch owner, taken := channels[name]; {
+			case taken && owner == i:
+				errs = append(errs, field.Invalid(at.Child("channels").Index(j), string(c), namedTwice))
+			case taken:
 				errs = append(errs, field.Invalid(at.Child("channels").Index(j), string(c), channelTwice))
-			} else {
-				channels[name] = true
+			default:
+				channels[name] = i
 			}
 		}
 		if s.Slack.Mode == v1alpha1.SlackHTTP {

@@ -45,7 +45,7 @@ type FeedbackPipelineList struct {
 //
 // +kubebuilder:validation:XValidation:rule="(has(self.topics) && has(self.topics.prefix) ? self.topics.prefix : \"\") == (has(oldSelf.topics) && has(oldSelf.topics.prefix) ? oldSelf.topics.prefix : \"\")",message="topics.prefix is immutable, nor can it be added or removed later: topics and consumer groups bear it; delete this pipeline and create another one"
 // +kubebuilder:validation:XValidation:rule="self.routes.all(r, !has(r.match) || !has(r.match.sources) || r.match.sources.all(n, self.sources.exists(s, s.name == n)))",message="a route's match.sources names a source that spec.sources does not have; use the name of one of spec.sources"
-// +kubebuilder:validation:XValidation:rule="!self.sources.exists(s, has(s.slack) && s.slack.channels.exists(c, self.routes.exists(r, has(r.slack) && r.slack.channel.replace('#', \"\").lowerAscii() == c.replace('#', \"\").lowerAscii())))",message="a channel is both a source and the sink of a route, so the pipeline would feed itself; give the route another channel (in different workspaces: name one of them by its id)"
+// +kubebuilder:validation:XValidation:rule="[self.routes.map(r, has(r.slack) ? r.slack.channel.replace('#', \"\").lowerAscii() : \"\")].all(sinks, !self.sources.exists(s, has(s.slack) && s.slack.channels.exists(c, c.replace('#', \"\").lowerAscii() in sinks)))",message="a channel is both a source and the sink of a route, so the pipeline would feed itself; give the route another channel (in different workspaces: name one of them by its id)"
 type FeedbackPipelineSpec struct {
 	// The broker that carries the events.
 	// +required
@@ -61,7 +61,7 @@ type FeedbackPipelineSpec struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
-	// +kubebuilder:validation:XValidation:rule="self.all(s, !has(s.slack) || s.slack.channels.all(c, self.filter(t, has(t.slack) && t.slack.channels.exists(d, d.replace('#', '').lowerAscii() == c.replace('#', '').lowerAscii())).size() == 1))",message="two sources read the same Slack channel; leave it in one of them (in different workspaces: name one of them by its id)"
+	// +kubebuilder:validation:XValidation:rule="[self.map(s, has(s.slack) ? s.slack.channels.map(c, c.replace('#', \"\").lowerAscii()) : [])].all(lists, lists.all(l, l.all(c, lists.filter(m, c in m).size() == 1)))",message="two sources read the same Slack channel; leave it in one of them (in different workspaces: name one of them by its id)"
 	// +kubebuilder:validation:XValidation:rule="self.all(s, !has(s.slack) || s.slack.mode != 'SocketMode' || self.filter(t, has(t.slack) && t.slack.mode == 'SocketMode' && t.slack.credentialsSecretRef.name == s.slack.credentialsSecretRef.name && t.slack.credentialsSecretRef.appTokenKey == s.slack.credentialsSecretRef.appTokenKey).size() == 1)",message="two sources in SocketMode use the same app token twice: Slack hands each event to one connection at random, so each would lose half; put the channels into one source, or use two Slack apps"
 	// +required
 	Sources []Source `json:"sources"`

@@ -32,6 +32,7 @@ type SlackSource struct {
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:XValidation:rule="[self.map(c, c.replace('#', \"\").lowerAscii())].all(l, l.all(c, l.exists_one(d, d == c)))",message="a source names the same Slack channel twice; remove one"
 	// +required
 	Channels []SlackChannel `json:"channels"`
 

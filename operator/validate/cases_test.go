@@ -1,0 +1,261 @@
+package validate
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+)
+
+// base is a manifest that is accepted; the cases change it.
+const base = `
+apiVersion: feedbackpipeline.dev/v1alpha1
+kind: FeedbackPipeline
+metadata: {name: azure, namespace: default}
+spec:
+  kafka: {bootstrapServers: [kafka:9092]}
+  sources:
+  - name: community
+    slack: {channels: [feedback], credentialsSecretRef: {name: slack}}
+  - name: mentions
+    twitter: {query: azure, credentialsSecretRef: {name: x}}
+  routes:
+  - name: negative
+    match: {scoreBelow: 0.3}
+    slack: {channel: negative, credentialsSecretRef: {name: slack}}
+`
+
+// edits are changes of a manifest: path -> YAML, "" removes. A path has numbers for elements of lists; the number
+// after the last appends.
+type edits map[string]string
+
+// manifest returns base with edits.
+func manifest(t testing.TB, changes edits) map[string]any {
+	t.Helper()
+	var obj map[string]any
+	if err := yaml.Unmarshal([]byte(base), &obj); err != nil {
+		t.Fatal(err)
+	}
+	for path, text := range changes {
+		var value any
+		if err := yaml.Unmarshal([]byte(text), &value); err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		put(obj, strings.Split(path, "."), value, text == "")
+	}
+	return obj
+}
+
+// put sets value at path in node, or removes what is there, and returns node.
+func put(node any, path []string, value any, remove bool) any {
+	if len(path) == 0 {
+		return value
+	}
+	switch n := node.(type) {
+	case []any:
+		i, _ := strconv.Atoi(path[0])
+		if i == len(n) {
+			return append(n, put(nil, path[1:], value, remove))
+		}
+		n[i] = put(n[i], path[1:], value, remove)
+		return n
+	case map[string]any:
+		if len(path) == 1 && remove {
+			delete(n, path[0])
+			return n
+		}
+		n[path[0]] = put(n[path[0]], path[1:], value, remove)
+		return n
+	default:
+		return put(map[string]any{}, path, value, remove)
+	}
+}
+
+func list(n int, element func(i int) string) string {
+	all := make([]string, n)
+	for i := range all {
+		all[i] = element(i)
+	}
+	return "[" + strings.Join(all, ", ") + "]"
+}
+
+func words(n, length int) string {
+	return list(n, func(i int) string {
+		word := "w" + strconv.Itoa(i)
+		return word + strings.Repeat("x", length-len(word))
+	})
+}
+
+// rules has an accepted and a refused case for each rule of the schema. want is part of the refusal, "" if accepted.
+var rules = []struct {
+	name    string
+	changes edits
+	want    string
+}{
+	{"as it is", nil, ""},
+	{"name with a dot", edits{"metadata.name": "a.b"}, "metadata.name names Deployments and Services"},
+	{"name with a digit first", edits{"metadata.name": "1a"}, "metadata.name names Deployments and Services"},
+	{"name of 63", edits{"metadata.name": strings.Repeat("a", 63)}, ""},
+	{"name of 64", edits{"metadata.name": strings.Repeat("a", 64)}, "metadata.name names Deployments and Services"},
+
+	{"no broker", edits{"spec.kafka.bootstrapServers": "[]"}, "should have at least 1 items"},
+	{"no kafka", edits{"spec.kafka": ""}, "Required value"},
+	{"broker without port", edits{"spec.kafka.bootstrapServers": "[kafka]"}, "not host:port"},
+	{"broker by IPv6", edits{"spec.kafka.bootstrapServers": `["[2001:db8::1]:9092"]`}, ""},
+	{"broker by IPv6 without brackets", edits{"spec.kafka.bootstrapServers": `["2001:db8::1:9092"]`}, "not host:port"},
+	{"broker twice", edits{"spec.kafka.bootstrapServers": "[a:1, a:1]"}, "Duplicate value"},
+	{"TLS by the system's authorities", edits{"spec.kafka.tls": "{}"}, ""},
+	{"TLS by a ConfigMap", edits{"spec.kafka.tls": "{caRef: {kind: ConfigMap, name: ca}}"}, ""},
+	{"TLS by a Pod", edits{"spec.kafka.tls": "{caRef: {kind: Pod, name: ca}}"}, `Unsupported value: "Pod"`},
+	{"SASL SCRAM", edits{"spec.kafka.sasl": "{mechanism: SCRAM-SHA-512, credentialsSecretRef: {name: user}}"}, ""},
+	{"SASL GSSAPI", edits{"spec.kafka.sasl": "{mechanism: GSSAPI, credentialsSecretRef: {name: user}}"}, "Unsupported value"},
+	{"SASL without credentials", edits{"spec.kafka.sasl": "{mechanism: PLAIN}"}, "mechanism and credentialsSecretRef go together"},
+	{"SASL without mechanism", edits{"spec.kafka.sasl": "{credentialsSecretRef: {name: user}}"}, "mechanism and credentialsSecretRef go together"},
+	{"SASL empty", edits{"spec.kafka.sasl": "{}"}, "set exactly one of eventHubs"},
+	{"Event Hubs", edits{"spec.kafka.sasl": "{eventHubs: {connectionStringSecretRef: {name: hubs}}}"}, ""},
+	{"Event Hubs and SASL", edits{"spec.kafka.sasl": "{mechanism: PLAIN, credentialsSecretRef: {name: u}, eventHubs: {connectionStringSecretRef: {name: h}}}"}, "set exactly one of eventHubs"},
+
+	{"prefix", edits{"spec.topics.prefix": "my_team.azure-1"}, ""},
+	{"prefix with a slash", edits{"spec.topics.prefix": "a/b"}, "a prefix has letters, digits"},
+	{"prefix with a dot last", edits{"spec.topics.prefix": "a."}, "begins and ends with a letter or digit"},
+	{"prefix of 151", edits{"spec.topics.prefix": strings.Repeat("a", 151)}, "Too long"},
+	{"topic by name", edits{"spec.topics.names.feedback": "azurefeedback"}, ""},
+	{"topic with a blank", edits{"spec.topics.names.feedback": "azure feedback"}, "a topic's name has letters, digits"},
+	{"topic ..", edits{"spec.topics.names.state": `".."`}, "a topic's name has letters, digits"},
+	{"no partition", edits{"spec.topics.partitions": "0"}, "greater than or equal to 1"},
+	{"1001 partitions", edits{"spec.topics.partitions": "1001"}, "less than or equal to 1000"},
+	{"no replica", edits{"spec.topics.replicationFactor": "0"}, "greater than or equal to 1"},
+	{"retention of a minute", edits{"spec.topics.retention": "1m"}, ""},
+	{"retention of a second", edits{"spec.topics.retention": "1s"}, "retention must be a duration from 1m"},
+	{"retention of a week in days", edits{"spec.topics.retention": "7d"}, "retention must be a duration from 1m"},
+	{"topic setting", edits{"spec.topics.config": "{compression.type: zstd}"}, ""},
+	{"cleanup.policy", edits{"spec.topics.config": "{cleanup.policy: compact}"}, "are the operator's"},
+	{"retention.ms", edits{"spec.topics.config": `{retention.ms: "1"}`}, "are the operator's"},
+	{"unknown management", edits{"spec.topics.management": "Maybe"}, "Unsupported value"},
+	{"JSON values", edits{"spec.topics.format": "JSON"}, ""},
+	{"Avro values", edits{"spec.topics.format": "Avro"}, "Unsupported value"},
+
+	{"no source", edits{"spec.sources": "[]"}, "should have at least 1 items"},
+	{"17 sources", edits{"spec.sources": list(17, func(i int) string {
+		return "{name: s" + strconv.Itoa(i) + ", twitter: {query: q, credentialsSecretRef: {name: x}}}"
+	})}, "must have at most 16 items"},
+	{"source of no kind", edits{"spec.sources.2": "{name: c}"}, "a source has exactly one kind"},
+	{"source of two kinds", edits{"spec.sources.0.twitter": "{query: q, credentialsSecretRef: {name: x}}"}, "a source has exactly one kind"},
+	{"sources of one name", edits{"spec.sources.1.name": "community"}, "Duplicate value"},
+	{"source with a capital", edits{"spec.sources.0.name": "Community"}, "a name has lower case letters"},
+	{"source of 64", edits{"spec.sources.0.name": strings.Repeat("a", 64)}, "Too long"},
+	{"source suspended", edits{"spec.sources.0.suspend": "true"}, ""},
+
+	{"channel with #", edits{"spec.sources.0.slack.channels": `["#feedback", C0123]`}, ""},
+	{"no channel", edits{"spec.sources.0.slack.channels": "[]"}, "should have at least 1 items"},
+	{"channel with a comma", edits{"spec.sources.0.slack.channels": `["a,b"]`}, "without spaces, commas"},
+	{"channel with a blank", edits{"spec.sources.0.slack.channels": `["a b"]`}, "without spaces, commas"},
+	{"channel twice", edits{"spec.sources.0.slack.channels": `[general, "#General"]`}, "a source names the same Slack channel twice"},
+	{"channel of two sources", edits{"spec.sources.2": `{name: c, slack: {mode: HTTP, channels: ["#FEEDBACK"], credentialsSecretRef: {name: other}}}`}, "two sources read the same Slack channel"},
+	{"app token twice", edits{"spec.sources.2": "{name: c, slack: {channels: [general], credentialsSecretRef: {name: slack}}}"}, "the same app token twice"},
+	{"app token of another key", edits{"spec.sources.2": "{name: c, slack: {channels: [general], credentialsSecretRef: {name: slack, appTokenKey: second}}}"}, ""},
+	{"same Secret over HTTP", edits{"spec.sources.2": "{name: c, slack: {mode: HTTP, channels: [general], credentialsSecretRef: {name: slack}}}"}, ""},
+	{"unknown Slack mode", edits{"spec.sources.0.slack.mode": "RTM"}, `Unsupported value: "RTM"`},
+	{"source match", edits{"spec.sources.0.slack.match": "{keywords: [azure], languages: [en]}"}, ""},
+	{"source match by score", edits{"spec.sources.0.slack.match": "{scoreBelow: 0.5}"}, "a source's match cannot ask for a score"},
+	{"source match by source", edits{"spec.sources.0.slack.match": "{sources: [community]}"}, "a source's match cannot ask for sources"},
+	{"backfill of nothing", edits{"spec.sources.0.slack.backfill": "0s"}, "backfill must be a duration from 1s"},
+	{"backfill below nothing", edits{"spec.sources.0.slack.backfill": `"-1h"`}, "backfill must be a duration from 1s"},
+	{"backfill of a year and more", edits{"spec.sources.0.slack.backfill": "8761h"}, "backfill must be a duration from 1s"},
+	{"sweep of 1h30m", edits{"spec.sources.0.slack.sweepInterval": "1h30m"}, ""},
+	{"sweep of two days", edits{"spec.sources.0.slack.sweepInterval": "48h"}, "sweepInterval must be a duration"},
+	{"Slack elsewhere", edits{"spec.sources.0.slack.apiURL": "http://localhost:8090/api/"}, ""},
+	{"Slack by FTP", edits{"spec.sources.0.slack.apiURL": "ftp://slack.com"}, "apiURL must be an http or https address"},
+	{"Slack at no address", edits{"spec.sources.0.slack.apiURL": "slack.com"}, "apiURL must be an http or https address"},
+	{"Slack without credentials", edits{"spec.sources.0.slack.credentialsSecretRef": ""}, "Required value"},
+
+	{"query of 512 bytes", edits{"spec.sources.1.twitter.query": strings.Repeat("q", 512)}, ""},
+	{"query of 513 bytes", edits{"spec.sources.1.twitter.query": strings.Repeat("q", 513)}, "Too long"},
+	{"query of 342 bytes in 171 letters", edits{"spec.sources.1.twitter.query": strings.Repeat("ä", 171)}, ""},
+	{"query of 514 bytes in 257 letters", edits{"spec.sources.1.twitter.query": strings.Repeat("ä", 257)}, "longer than the 512 bytes"},
+	{"no query", edits{"spec.sources.1.twitter.query": `""`}, "the query is empty"},
+	{"query of blanks", edits{"spec.sources.1.twitter.query": `"  "`}, "the query is empty"},
+	{"cashtag", edits{"spec.sources.1.twitter.query": "$MSFT azure"}, ""},
+	{"query with a reference", edits{"spec.sources.1.twitter.query": "$(PIPELINE)"}, "the query has $( or $$"},
+	{"budget of 10", edits{"spec.sources.1.twitter.dailyPostBudget": "10"}, ""},
+	{"budget of 9", edits{"spec.sources.1.twitter.dailyPostBudget": "9"}, "greater than or equal to 10"},
+	{"interval of nothing", edits{"spec.sources.1.twitter.interval": "0s"}, "interval must be a duration"},
+	{"X's backfill of 8 days", edits{"spec.sources.1.twitter.backfill": "192h"}, "recent search goes back 7 days"},
+	{"Stream", edits{"spec.sources.1.twitter.mode": "Stream"}, ""},
+	{"X by a line", edits{"spec.sources.1.twitter.mode": "Line"}, "Unsupported value"},
+	{"X elsewhere", edits{"spec.sources.1.twitter.apiURL": `"https://$(HOST)"`}, "apiURL must be an http or https address"},
+
+	{"scorer by default", edits{"spec.scorer": ""}, ""},
+	{"scorer without backend", edits{"spec.scorer": "{replicas: 2}"}, "a scorer has exactly one backend"},
+	{"scorer with replicas", edits{"spec.scorer": "{vader: {}, replicas: 2}"}, ""},
+	{"scorer without replicas", edits{"spec.scorer": "{vader: {}, replicas: 0}"}, "greater than or equal to 1"},
+	{"scorer assuming pt-BR", edits{"spec.scorer": "{vader: {assumeLanguage: pt-BR}}"}, ""},
+	{"scorer assuming words", edits{"spec.scorer": "{vader: {assumeLanguage: plain english}}"}, "a language is a BCP 47 tag"},
+
+	{"no route", edits{"spec.routes": "[]"}, "should have at least 1 items"},
+	{"routes left out", edits{"spec.routes": ""}, "Required value"},
+	{"route without sink", edits{"spec.routes.0.slack": ""}, "a route has exactly one sink"},
+	{"routes of one name", edits{"spec.routes.1": "{name: negative, slack: {channel: a, credentialsSecretRef: {name: s}}}"}, "Duplicate value"},
+	{"route with an underscore", edits{"spec.routes.0.name": "very_bad"}, "a name has lower case letters"},
+	{"route for all", edits{"spec.routes.0.match": ""}, ""},
+	{"route to a source", edits{"spec.routes.0.slack.channel": "feedback"}, "a channel is both a source and the sink"},
+	{"route to a source by another spelling", edits{"spec.routes.0.slack.channel": `"#FeedBack"`}, "a channel is both a source and the sink"},
+	{"route by a source", edits{"spec.routes.0.match.sources": "[mentions]"}, ""},
+	{"route by an unknown source", edits{"spec.routes.0.match.sources": "[mention]"}, "names a source that spec.sources does not have"},
+	{"max age of nothing", edits{"spec.routes.0.maxAge": "0h"}, "maxAge must be a duration"},
+	{"digest", edits{"spec.routes.0.slack.delivery": "Digest", "spec.routes.0.slack.digestInterval": "10s"}, ""},
+	{"digest never", edits{"spec.routes.0.slack.digestInterval": "0s"}, "digestInterval must be a duration"},
+	{"digest after nothing", edits{"spec.routes.0.slack.digestAfter": "0"}, "greater than or equal to 1"},
+	{"unknown delivery", edits{"spec.routes.0.slack.delivery": "Sometimes"}, "Unsupported value"},
+	{"log level", edits{"spec.logLevel": "trace"}, "Unsupported value"},
+	{"start offset", edits{"spec.startOffset": "Middle"}, "Unsupported value"},
+
+	{"threshold of 3", edits{"spec.routes.0.match.scoreBelow": "3"}, "less than or equal to 1"},
+	{"threshold of 1", edits{"spec.routes.0.match.scoreBelow": "1"}, ""},
+	{"below 0", edits{"spec.routes.0.match.scoreBelow": "0"}, "no score is below 0"},
+	{"above -1", edits{"spec.routes.0.match": "{scoreAbove: -1}"}, "greater than or equal to 0"},
+	{"above 1", edits{"spec.routes.0.match": "{scoreAbove: 1}"}, "no score is above 1"},
+	{"above 0.9", edits{"spec.routes.0.match": "{scoreAbove: 0.9}"}, ""},
+	{"threshold in words", edits{"spec.routes.0.match.scoreBelow": "low"}, "must be of type number"},
+	{"between", edits{"spec.routes.0.match": "{scoreAbove: 0.3, scoreBelow: 0.7}"}, ""},
+	{"between nothing", edits{"spec.routes.0.match": "{scoreAbove: 0.7, scoreBelow: 0.3}"}, "no score is both below scoreBelow and above scoreAbove"},
+	{"65 keywords", edits{"spec.routes.0.match.keywords": words(65, 10)}, "must have at most 64 items"},
+	{"keyword of 129", edits{"spec.routes.0.match.keywords": words(1, 129)}, "Too long"},
+	{"keyword of blanks", edits{"spec.routes.0.match.keywords": `["  "]`}, "a keyword of blanks alone"},
+	{"keyword twice", edits{"spec.routes.0.match.keywords": "[a, a]"}, "Duplicate value"},
+	{"language in words", edits{"spec.routes.0.match.languages": "[the queen's]"}, "a language is a BCP 47 tag"},
+	{"all at their limits", largest(), ""},
+}
+
+// largest is a manifest at the limits of its lists, for the rules' budget at run time.
+func largest() edits {
+	sources := list(16, func(i int) string {
+		return "{name: s" + strconv.Itoa(i) + ", slack: {channels: " + list(32, func(j int) string {
+			name := "'#c" + strconv.Itoa(i) + "-" + strconv.Itoa(j)
+			return name + strings.Repeat("x", 81-len(name)) + "'"
+		}) + ", credentialsSecretRef: {name: app" + strconv.Itoa(i) + "}}}"
+	})
+	routes := list(32, func(i int) string {
+		name := "'#r" + strconv.Itoa(i)
+		return "{name: r" + strconv.Itoa(i) + ", match: {keywords: " + words(20, 100) +
+			", sources: " + list(16, func(j int) string { return "s" + strconv.Itoa(j) }) + "}, slack: {channel: " +
+			name + strings.Repeat("x", 81-len(name)) + "', credentialsSecretRef: {name: slack}}}"
+	})
+	return edits{"spec.sources": sources, "spec.routes": routes}
+}
+
+// changes has what may and may not become of a pipeline that is there.
+var changes = []struct {
+	name     string
+	old, now edits
+	want     string
+}{
+	{"nothing", nil, nil, ""},
+	{"prefix stays", edits{"spec.topics.prefix": "a"}, edits{"spec.topics.prefix": "a", "spec.topics.partitions": "12"}, ""},
+	{"prefix changed", edits{"spec.topics.prefix": "a"}, edits{"spec.topics.prefix": "b"}, "topics.prefix is immutable"},
+	{"prefix added", nil, edits{"spec.topics.prefix": "b"}, "topics.prefix is immutable"},
+	{"prefix removed", edits{"spec.topics.prefix": "a"}, nil, "topics.prefix is immutable"},
+	{"topics removed", edits{"spec.topics.prefix": "a"}, edits{"spec.topics": "null"}, "topics.prefix is immutable"},
+	{"threshold changed", nil, edits{"spec.routes.0.match.scoreBelow": "0.2"}, ""},
+}

@@ -1,0 +1,60 @@
+//go:build envtest
+
+// Run with a real API server: KUBEBUILDER_ASSETS=<folder of etcd and kube-apiserver> go test -tags envtest ./validate
+package validate
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+)
+
+// TestServer runs the tables of rules against a real API server that took the generated definition, so that what is
+// said without a server is what a server says.
+func TestServer(t *testing.T) {
+	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
+		t.Fatal("KUBEBUILDER_ASSETS is not set; name the folder that holds etcd and kube-apiserver")
+	}
+	environment := &envtest.Environment{CRDDirectoryPaths: []string{filepath.Join("..", "config", "crd")}, ErrorIfCRDPathMissing: true}
+	config, err := environment.Start()
+	if err != nil {
+		t.Fatalf("start the API server: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := environment.Stop(); err != nil {
+			t.Errorf("stop the API server: %v", err)
+		}
+	})
+	api, err := client.New(config, client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range rules {
+		t.Run(c.name, func(t *testing.T) {
+			obj := &unstructured.Unstructured{Object: manifest(t, c.changes)}
+			expect(t, c.want, api.Create(context.Background(), obj, client.DryRunAll))
+		})
+	}
+	for i, c := range changes {
+		t.Run("change: "+c.name, func(t *testing.T) { serverChange(t, api, fmt.Sprintf("c%d", i), c.old, c.now, c.want) })
+	}
+}
+
+func serverChange(t *testing.T, api client.Client, name string, old, now edits, want string) {
+	ctx := context.Background()
+	obj := &unstructured.Unstructured{Object: manifest(t, old)}
+	obj.SetName(name)
+	if err := api.Create(ctx, obj); err != nil {
+		t.Fatalf("create: %v", err)
+	}
+	next := &unstructured.Unstructured{Object: manifest(t, now)}
+	next.SetName(name)
+	next.SetResourceVersion(obj.GetResourceVersion())
+	expect(t, want, api.Update(ctx, next, client.DryRunAll))
+}
