@@ -42,7 +42,7 @@ type Client struct {
 	transport *kafkago.Transport
 	dialer    *kafkago.Dialer
 	api       *kafkago.Client
-	writer    *kafkago.Writer
+	few, many *kafkago.Writer // for slices up to fewRecords, and for longer ones
 }
 
 // Open returns a client for the cluster that cfg names; clientID tells the broker who
@@ -73,13 +73,14 @@ func Open(cfg Config, clientID string) (*Client, error) {
 		transport: transport,
 		dialer:    &kafkago.Dialer{ClientID: clientID, Timeout: dialTimeout, TLS: tlsConfig, SASLMechanism: mechanism, DualStack: true},
 		api:       &kafkago.Client{Addr: addr, Transport: transport, Timeout: requestTimeout},
-		writer:    newWriter(addr, transport),
+		few:       newWriter(addr, transport, fewRecords),
+		many:      newWriter(addr, transport, manyRecords),
 	}, nil
 }
 
 // Close ends the client's connections.
 func (c *Client) Close() error {
-	err := c.writer.Close()
+	err := errors.Join(c.few.Close(), c.many.Close())
 	c.transport.CloseIdleConnections()
 	return err
 }

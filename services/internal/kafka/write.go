@@ -19,6 +19,9 @@ const (
 	// maxBatchBytes stays under the broker's default limit of 1,048,588 bytes a batch, with
 	// room for the batch's own header.
 	maxBatchBytes = 1_000_000
+	// The library allocates room for a whole batch at its first record, 200 kB for manyRecords:
+	// too much for a record alone, such as a checkpoint or a notification.
+	fewRecords, manyRecords = 16, 1000
 	// writePatience is how long Write tries before it gives back what has failed.
 	writePatience = 10 * time.Second
 )
@@ -41,14 +44,14 @@ func (e *WriteError) Error() string {
 // Unwrap gives the first reason.
 func (e *WriteError) Unwrap() error { return e.Err }
 
-func newWriter(addr net.Addr, transport *kafkago.Transport) *kafkago.Writer {
+func newWriter(addr net.Addr, transport *kafkago.Transport, batchSize int) *kafkago.Writer {
 	return &kafkago.Writer{
 		Addr: addr, Transport: transport,
 		Balancer:     kafkago.Murmur2Balancer{Consistent: true}, // Java's: other tools find a key's partition
 		RequiredAcks: kafkago.RequireAll,
 		MaxAttempts:  1,               // Write resends what failed, and only that
 		BatchTimeout: time.Nanosecond, // a synchronous write would wait out the default of 1 s
-		BatchSize:    1000,
+		BatchSize:    batchSize,
 		BatchBytes:   maxBatchBytes,
 		WriteTimeout: requestTimeout,
 		ReadTimeout:  requestTimeout,
@@ -116,7 +119,11 @@ func (c *Client) writeOnce(ctx context.Context, recs []Record, todo []int) ([]in
 		r := recs[i]
 		batch[n] = Record{Topic: r.Topic, Key: r.Key, Value: r.Value, Headers: r.Headers, Time: r.Time}
 	}
-	err := c.writer.WriteMessages(ctx, batch...)
+	w := c.many
+	if len(batch) <= fewRecords {
+		w = c.few
+	}
+	err := w.WriteMessages(ctx, batch...)
 	var each kafkago.WriteErrors
 	switch {
 	case err == nil:
