@@ -23,10 +23,12 @@ func Free(ctx context.Context, n int) ([]int, error) {
 	return ports, nil
 }
 
-// Prefer returns the port want if it is free and another free one if not.
+// Prefer returns the port want if it is free and another free one if not, or if want is 0.
 func Prefer(ctx context.Context, want int) (int, error) {
-	if l, err := listen(ctx, want); err == nil {
-		return want, l.Close()
+	if want != 0 {
+		if l, err := listen(ctx, want); err == nil {
+			return want, l.Close()
+		}
 	}
 	free, err := Free(ctx, 1)
 	if err != nil {
