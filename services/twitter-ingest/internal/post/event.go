@@ -73,11 +73,15 @@ func (t Post) Latest() snowflake.ID {
 func (t Post) history() []snowflake.ID { return t.payload.history(t.ID) }
 
 // Event is the event that the post is, of the given source. ingested is the time of
-// ingest. A post whose author X left out becomes an event with the author's id alone.
+// ingest, and stands for the post's own where X gives none. A post whose author X left out
+// becomes an event with the author's id alone.
 func (t Post) Event(source string, ingested time.Time) *feedbackv1.Event {
 	history := t.history()
 	author := t.page.author(t.payload.AuthorID)
 	created, revised := t.times(history)
+	if created.IsZero() {
+		created, revised = ingested, ingested
+	}
 	e := &feedbackv1.Event{
 		Id:         EventID(history[0]),
 		Revision:   Revision(t.ID, history[0], revised),
