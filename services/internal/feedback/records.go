@@ -7,6 +7,7 @@ package feedback
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -232,13 +233,13 @@ func DeadLetter(topic string, r kafka.Record, reason string, cause error, attemp
 	if len(text) > 1000 {
 		text = text[:1000] + "…"
 	}
-	headers := append(r.Headers[:len(r.Headers):len(r.Headers)],
-		kafka.Header{Key: HeaderReason, Value: []byte(reason)},
-		kafka.Header{Key: HeaderError, Value: []byte(text)},
-		kafka.Header{Key: HeaderTopic, Value: []byte(r.Topic)},
-		kafka.Header{Key: HeaderPartition, Value: strconv.AppendInt(nil, int64(r.Partition), 10)},
-		kafka.Header{Key: HeaderOffset, Value: strconv.AppendInt(nil, r.Offset, 10)},
-		kafka.Header{Key: HeaderAttempts, Value: strconv.AppendInt(nil, int64(attempts), 10)},
-	)
+	headers := slices.Concat(r.Headers, []kafka.Header{
+		{Key: HeaderReason, Value: []byte(reason)},
+		{Key: HeaderError, Value: []byte(text)},
+		{Key: HeaderTopic, Value: []byte(r.Topic)},
+		{Key: HeaderPartition, Value: strconv.AppendInt(nil, int64(r.Partition), 10)},
+		{Key: HeaderOffset, Value: strconv.AppendInt(nil, r.Offset, 10)},
+		{Key: HeaderAttempts, Value: strconv.AppendInt(nil, int64(attempts), 10)},
+	})
 	return kafka.Record{Topic: topic, Key: r.Key, Value: r.Value[:min(len(r.Value), maxDeadLetter)], Headers: headers}
 }

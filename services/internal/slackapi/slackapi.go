@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -44,14 +45,14 @@ type Options struct {
 // New returns a client whose calls take ten seconds at most and are never repeated by
 // themselves: the callers know what may be sent twice.
 func New(o Options) *slack.Client {
-	url := o.APIURL
-	if url == "" {
-		url = DefaultURL
+	base := o.APIURL
+	if base == "" {
+		base = DefaultURL
 	}
-	if !strings.HasSuffix(url, "/") {
-		url += "/"
+	if !strings.HasSuffix(base, "/") {
+		base += "/"
 	}
-	return slack.New(o.BotToken.Value(), slack.OptionAPIURL(url),
+	return slack.New(o.BotToken.Value(), slack.OptionAPIURL(base),
 		slack.OptionAppLevelToken(o.AppToken.Value()), slack.OptionHTTPClient(&http.Client{Timeout: Timeout}))
 }
 
@@ -117,16 +118,11 @@ func isDial(err error) bool {
 
 // short drops the URL, which may bear a ticket, from an HTTP client's error.
 func short(err error) string {
-	for {
-		var next interface{ Unwrap() error }
-		if !errors.As(err, &next) || next.Unwrap() == nil {
-			return err.Error()
-		}
-		if _, ok := err.(*net.OpError); ok {
-			return err.Error()
-		}
-		err = next.Unwrap()
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err.Error()
 	}
+	return err.Error()
 }
 
 // remedies says for Slack's error codes what to do. Source: the error tables of the Web
