@@ -18,7 +18,8 @@ type Scorer struct {
 
 // VaderScorer scores English by a lexicon and rules. Events in another language are unscored, with the reason.
 type VaderScorer struct {
-	// The language (BCP 47) of texts of which neither the source nor detection says one. Default en.
+	// The language (BCP 47) of texts of which neither the source nor detection says one; `none` takes none, which
+	// leaves them unscored. Default en.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=35
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-zA-Z]{2,8}(-[a-zA-Z0-9]{1,8})*$')",message="a language is a BCP 47 tag, for example en or pt-BR"
