@@ -1,0 +1,278 @@
+package route
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/card"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
+	"github.com/feedback-pipelines/feedback-pipelines/services/notifier/internal/memory"
+)
+
+// active is a route while this process owns it. All of it belongs to one goroutine.
+type active struct {
+	*Route
+	g    Generation
+	hand context.Context // for what is finished after the generation's end
+	mem  *memory.Memory
+
+	track *tracker
+	out   []*feedbackv1.Notification // to be written
+	dead  []kafka.Record             // to be written with them
+	ends  []position                 // done when these are written
+
+	waiting   []*item              // untold, oldest first
+	bytes     int                  // of the waiting ones
+	byID      map[string]*item     // waiting ones, their copies and those of the digest in hand
+	byKey     map[string]*item     // waiting ones by collapse key
+	revisions []*item              // changes of what was told, oldest first
+	revising  map[string]*item     // the same by event
+	counts    map[string]time.Time // cards that show an old count, and since when
+	doubts    map[string]time.Time // events that may have been posted, and when at the earliest
+	suspects  []suspect
+	digest    *parcel // the digest in hand
+	reuse     string  // id of a digest that was certainly not posted
+	burst     bool
+	burstNext time.Time
+	fetched   time.Time // when the last batch came
+	gained    time.Time // when the partitions were
+	alternate bool
+	swept     time.Time
+	observed  time.Time
+
+	trouble trouble
+	alive   time.Time // when the loop was last seen running
+	still   time.Time // nothing is posted before this
+}
+
+// item is one event that is to be told, or a revision that is to be shown.
+type item struct {
+	event  *feedbackv1.ScoredEvent
+	at     []position // done when it is told
+	since  time.Time  // when it was scored
+	size   int
+	copies []*item // equal ones that came while it waited
+	of     *item   // of which it is a copy
+	later  *item   // newer revision that waits until a doubt is resolved
+	held   bool    // in the digest in hand
+	plain  bool    // the full card was refused
+}
+
+func (it *item) id() string       { return it.event.GetEvent().GetId() }
+func (it *item) revision() uint64 { return it.event.GetEvent().GetRevision() }
+func (it *item) count() int       { return 1 + len(it.copies) }
+func (it *item) all() []*item     { return append([]*item{it}, it.copies...) }
+func (it *item) newest() uint64 {
+	if it.later != nil {
+		return it.later.revision()
+	}
+	return it.revision()
+}
+
+func newActive(r *Route, g Generation, hand context.Context) *active {
+	now := time.Now()
+	return &active{
+		Route: r, g: g, hand: hand, mem: memory.New(r.Name, card.Shown), track: newTracker(),
+		byID: map[string]*item{}, byKey: map[string]*item{}, revising: map[string]*item{},
+		counts: map[string]time.Time{}, doubts: map[string]time.Time{}, alive: now, fetched: now, swept: now,
+	}
+}
+
+// run takes events and tells them until ctx ends.
+func (a *active) run(ctx context.Context) {
+	batches, probes := make(chan []kafka.Record), make(chan error, 1)
+	var helpers sync.WaitGroup
+	defer helpers.Wait()
+	helpers.Go(func() { a.fetch(ctx, batches) })
+	helpers.Go(func() { a.probe(ctx, probes) })
+	timer := time.NewTimer(tick)
+	defer timer.Stop()
+	for ctx.Err() == nil {
+		a.takeAll(batches)
+		a.observe()
+		a.checkPause()
+		if a.act(ctx) {
+			a.alive = time.Now()
+			continue
+		}
+		timer.Reset(a.nap())
+		in := batches
+		if a.full() {
+			in = nil
+		}
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		case err := <-probes:
+			a.probed(err)
+		case batch := <-in:
+			a.take(batch)
+		}
+	}
+}
+
+// fetch hands batches over, so that the loop never waits for one.
+func (a *active) fetch(ctx context.Context, batches chan<- []kafka.Record) {
+	for {
+		batch, err := a.g.Fetch(ctx)
+		if err != nil {
+			return
+		}
+		select {
+		case batches <- batch:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// takeAll takes what has been fetched, a bounded number of batches, and writes what it
+// decided at once.
+func (a *active) takeAll(batches <-chan []kafka.Record) {
+	for n := 0; n < 50 && !a.full(); n++ {
+		select {
+		case batch := <-batches:
+			a.take(batch)
+			continue
+		default:
+		}
+		break
+	}
+	_ = a.flush()
+}
+
+func (a *active) take(batch []kafka.Record) {
+	a.fetched = time.Now()
+	for _, r := range batch {
+		a.plan(r)
+	}
+}
+
+// full tells that nothing more is taken for now: lag grows in Kafka instead.
+func (a *active) full() bool {
+	return len(a.byID) >= maxDigest || len(a.revisions) >= maxDigest || a.bytes > maxBytes || a.track.held() > maxHeld
+}
+
+// checkPause notices that the process was stopped and then holds still until a heartbeat
+// would have ended a generation that is over.
+func (a *active) checkPause() {
+	now := time.Now()
+	if now.Sub(a.alive) > maxPause {
+		a.still = now.Add(settle)
+	}
+	a.alive = now
+}
+
+// nap is how long the loop sleeps when there is nothing to do: until its turn, a tick at
+// most.
+func (a *active) nap() time.Duration {
+	now := time.Now()
+	if a.next(now) == nil {
+		return tick
+	}
+	return min(tick, max(a.Pacer.Wait(now), a.trouble.until.Sub(now), a.still.Sub(now), time.Millisecond))
+}
+
+// act does the next thing if it is its turn.
+func (a *active) act(ctx context.Context) bool {
+	now := time.Now()
+	if now.Before(a.trouble.until) || now.Before(a.still) {
+		return false
+	}
+	job := a.next(now)
+	if job == nil || a.Pacer.Take(now) > 0 {
+		return false
+	}
+	a.alternate = !a.alternate
+	job(ctx)
+	a.Pacer.Done(time.Now())
+	if time.Since(now) > lease {
+		a.still = time.Now().Add(settle)
+	}
+	_ = a.flush()
+	return true
+}
+
+// next chooses what to do: what makes good a doubt, then what people wait for, changes of
+// what stands in turn with new events, and counts last.
+func (a *active) next(now time.Time) func(context.Context) {
+	news := a.nextTold(now)
+	switch {
+	case a.suspectDue(now):
+		return a.checkSuspects
+	case a.digest != nil:
+		return a.postDigest
+	case len(a.revisions) > 0 && (news == nil || a.alternate):
+		return a.revise
+	case news != nil:
+		return news
+	}
+	return a.nextCount(now)
+}
+
+// nextTold chooses how waiting events are told: one by one, or as a digest.
+func (a *active) nextTold(now time.Time) func(context.Context) {
+	n := len(a.waiting)
+	switch {
+	case n == 0:
+		a.burst = a.burst && now.Before(a.burstNext)
+		return nil
+	case len(a.byID) >= maxDigest || a.bytes > maxBytes:
+		return a.makeDigest
+	case a.Digest:
+		// Just gained, what waits in Kafka is taken first, so that it becomes one digest.
+		if caughtUp := now.Sub(a.gained) > catchUp || now.Sub(a.fetched) > time.Second; caughtUp && !now.Before(a.due(a.waiting[0])) {
+			return a.makeDigest
+		}
+		return nil
+	case a.burst && now.Before(a.burstNext):
+		return nil
+	case n > a.DigestAfter:
+		return a.makeDigest
+	}
+	a.burst = false
+	return a.tell
+}
+
+// due is when the digest's window is over into which the item fell.
+func (a *active) due(it *item) time.Time { return windowStart(it.since, a.Interval).Add(a.Interval) }
+
+// observe sets the gauges and forgets what is old.
+func (a *active) observe() {
+	now := time.Now()
+	if now.Sub(a.observed) < tick {
+		return
+	}
+	a.observed = now
+	pending, overdue, oldest := 0, 0, time.Duration(0)
+	for _, it := range a.waiting {
+		pending += it.count()
+		late := it.since.Add(lateAfter)
+		if a.Digest {
+			late = a.due(it).Add(lateAfter)
+		}
+		if now.After(late) {
+			overdue += it.count()
+		}
+		oldest = max(oldest, now.Sub(it.since))
+	}
+	if a.digest != nil {
+		pending += a.digest.count
+	}
+	a.gauges(pending, overdue, oldest)
+	if now.Sub(a.swept) > 10*time.Minute || a.mem.Len() > memory.MaxTold {
+		a.mem.Forget(now.Add(-a.memoryFor()), memory.MaxTold)
+		a.swept = now
+	}
+}
+
+func (a *active) gauges(pending, overdue int, oldest time.Duration) {
+	a.Health.Gauge("pending/"+a.Name, float64(pending))
+	a.Health.Gauge("overdue/"+a.Name, float64(overdue))
+	a.Metrics.pending.WithLabelValues(a.Name).Set(float64(pending))
+	a.Metrics.overdue.WithLabelValues(a.Name).Set(float64(overdue))
+	a.Metrics.oldest.WithLabelValues(a.Name).Set(oldest.Seconds())
+	a.Metrics.memory.WithLabelValues(a.Name).Set(float64(a.mem.Len()))
+}

@@ -1,0 +1,49 @@
+// Package route tells the events of one route, in order and once each.
+//
+// # What an event goes through
+//
+// Every state is a record in `notifications`, and the memory is nothing but these records;
+// so what a crash leaves behind is always one of the states below.
+//
+//	            too old, refused for good
+//	(nothing) ───────────────────────────────> SKIPPED
+//	    │ a copy of what stands: counted there
+//	    ├────────────────────────────────────> COLLAPSED
+//	    │ waits for its turn
+//	    ├──> INTENT ── chat.postMessage ─────> POSTED ───┐ edited out, deleted: chat.update
+//	    │ waits for its digest                           ├──────────────> WITHDRAWN
+//	    └──> INTENT of the digest ── post ───> DIGESTED ─┘ <───────────── edited in
+//
+// Only a revision above the one that the state bears changes anything. Before an event is
+// told only its newest revision counts; after it was told, a revision changes the message
+// that stands.
+//
+// # Why nothing is lost
+//
+// An offset is done when the last record that its event needs is acknowledged, and Mark is
+// given the oldest offset that is not done. So a crash makes all come again that is not
+// told, and what comes again and was told is known by its revision.
+//
+// # Why nothing is told twice
+//
+// The order is: INTENT acknowledged, posted, outcome acknowledged. An intent without an
+// outcome is a doubt: the message may stand or not. A doubt arises from a crash (read back
+// on gaining the partitions) or from a lost answer. The rule is one: what is in doubt is
+// looked up in the channel's history before it is posted again. For an intent of another
+// process that waits until its lease is over; a lease is longer than a post may take, and
+// nobody posts on a lease that is about to end. Slack has no fencing, so a message may
+// still appear after it was looked for: what was in doubt is looked up twice more within
+// a minute, and of several messages one stays. While an event is in doubt its later
+// revisions wait, because it is not known what they change.
+//
+// A process that was stopped for a while (SIGSTOP, a laptop's lid) may no longer own the
+// partitions without knowing it: after a pause it waits until a heartbeat would have told
+// it.
+//
+// # Pressure
+//
+// Waiting events are bounded by number and bytes; beyond that nothing is fetched and lag
+// grows in Kafka. Each: one message a turn; more than DigestAfter waiting are told as one
+// digest, and then every BurstPause until the burst is over. Digest: when the window of
+// the oldest waiting event is over. A stop never tells a digest early.
+package route

@@ -1,0 +1,48 @@
+package route
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Metrics are what the notifier counts, by route.
+type Metrics struct {
+	told    *prometheus.CounterVec
+	latency *prometheus.HistogramVec
+	limited *prometheus.CounterVec
+	healed  *prometheus.CounterVec
+	dead    *prometheus.CounterVec
+	pending *prometheus.GaugeVec
+	overdue *prometheus.GaugeVec
+	oldest  *prometheus.GaugeVec
+	memory  *prometheus.GaugeVec
+}
+
+// NewMetrics registers the notifier's metrics.
+func NewMetrics(reg prometheus.Registerer) *Metrics {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "feedback_" + name, Help: help}, append([]string{"route"}, labels...))
+		reg.MustRegister(c)
+		return c
+	}
+	gauge := func(name, help string) *prometheus.GaugeVec {
+		g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "feedback_" + name, Help: help}, []string{"route"})
+		reg.MustRegister(g)
+		return g
+	}
+	latency := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "feedback_event_to_post_seconds", Help: "From when a live event was said to when its card stood.",
+		Buckets: []float64{.1, .25, .5, 1, 2, 5, 10, 30, 60, 300, 1800},
+	}, []string{"route"})
+	reg.MustRegister(latency)
+	return &Metrics{
+		told:    counter("notifications_total", "What became of events and digests.", "state"),
+		latency: latency,
+		limited: counter("rate_limit_waits_total", "Times that Slack asked to wait."),
+		healed:  counter("healed_total", "Surplus messages that were deleted again."),
+		dead:    counter("notifier_dead_letters_total", "Records that could not be told.", "reason"),
+		pending: gauge("notifications_pending", "Events that wait for their turn or their digest."),
+		overdue: gauge("notifications_overdue", "Events that wait for longer than they should."),
+		oldest:  gauge("oldest_untold_seconds", "How long the oldest waiting event has waited."),
+		memory:  gauge("notifications_remembered", "Events whose outcome is remembered."),
+	}
+}

@@ -1,0 +1,150 @@
+package route
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/feedback"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/slackapi"
+	"github.com/feedback-pipelines/feedback-pipelines/services/notifier/internal/memory"
+	"github.com/feedback-pipelines/feedback-pipelines/services/notifier/internal/sink"
+)
+
+// note is the record of what becomes of an event.
+func (a *active) note(it *item, state feedbackv1.Notification_State) *feedbackv1.Notification {
+	e := it.event.GetEvent()
+	n := &feedbackv1.Notification{
+		EventId: e.GetId(), Revision: e.GetRevision(), Route: a.Name, State: state,
+		Count: 1, Score: it.event.GetSentiment().Score,
+		ObservedAt: timestamppb.Now(), CreatedAt: e.GetCreatedAt(),
+	}
+	if keys := memory.Keys(e); len(keys) > 0 {
+		n.CollapseKey = keys[0]
+	}
+	return n
+}
+
+// lend makes a record an intent of ours and returns until when its lease lasts.
+func (a *active) lend(n *feedbackv1.Notification) time.Time {
+	now := time.Now()
+	n.State, n.Owner = feedbackv1.Notification_STATE_INTENT, a.Owner
+	n.ObservedAt, n.LeaseUntil = timestamppb.New(now), timestamppb.New(now.Add(lease))
+	n.Reason = a.trouble.reason
+	return now.Add(lease)
+}
+
+// outcome turns an intent into what came of it.
+func outcome(n *feedbackv1.Notification, state feedbackv1.Notification_State, at sink.Place) *feedbackv1.Notification {
+	n = proto.CloneOf(n)
+	n.State, n.Owner, n.LeaseUntil, n.Reason, n.ObservedAt = state, "", nil, "", timestamppb.Now()
+	n.Place = place(at)
+	return n
+}
+
+func place(at sink.Place) *feedbackv1.Place {
+	return &feedbackv1.Place{ChannelId: at.Channel, ChannelName: at.Name, Ts: at.TS}
+}
+
+// record takes a record into the memory and has the next flush write it; only then are the
+// positions done.
+func (a *active) record(n *feedbackv1.Notification, at ...position) {
+	old, _ := a.mem.Get(n.GetEventId())
+	a.mem.Apply(n)
+	a.out = append(a.out, n)
+	a.ends = append(a.ends, at...)
+	if n.GetEventId() != "" && n.GetState() != feedbackv1.Notification_STATE_INTENT && n.GetState() != old.State {
+		state := strings.ToLower(strings.TrimPrefix(n.GetState().String(), "STATE_"))
+		a.Metrics.told.WithLabelValues(a.Name, state).Inc()
+	}
+}
+
+// done says that nothing is to be written for the positions.
+func (a *active) done(at []position) { a.ends = append(a.ends, at...) }
+
+// bury keeps a record that cannot be told among the dead letters.
+func (a *active) bury(r kafka.Record, reason string, cause error, attempts int) {
+	a.dead = append(a.dead, feedback.DeadLetter(a.Topics.DeadLetters, r, reason, cause, attempts))
+	a.Metrics.dead.WithLabelValues(a.Name, reason).Inc()
+	a.Log.Warn("dead letter", "reason", reason, "partition", r.Partition, "offset", r.Offset, "error", cause)
+}
+
+// flush writes what was recorded, one record a key, and then marks what is done by it. It
+// tries until the generation is over and its time for what is in hand as well; then the
+// next owner finds the same out from the topics.
+func (a *active) flush() error {
+	recs, err := a.pending()
+	if err != nil {
+		return err
+	}
+	for delay := 200 * time.Millisecond; len(recs) > 0; delay = min(2*delay, 5*time.Second) {
+		err := a.Write(a.hand, recs...)
+		if err == nil {
+			break
+		}
+		if a.hand.Err() != nil {
+			return err
+		}
+		a.Health.Failed("kafka", "WriteFailed", fmt.Sprintf("cannot write to %s: %v", a.Topics.Notifications, err))
+		if err := sleep(a.hand, delay); err != nil {
+			return err
+		}
+	}
+	if len(recs) > 0 {
+		a.Health.Good("kafka")
+	}
+	for _, p := range a.ends {
+		if next, moved := a.track.done(p); moved {
+			a.g.Mark(p.partition, next)
+		}
+	}
+	a.out, a.dead, a.ends = a.out[:0], nil, a.ends[:0]
+	return nil
+}
+
+// pending gives the records to be written, the newest of each key.
+func (a *active) pending() ([]kafka.Record, error) {
+	recs := a.dead
+	seen := map[string]int{}
+	for _, n := range a.out {
+		r, err := feedback.NotificationRecord(a.Topics.Notifications, a.Format, n)
+		if err != nil {
+			return nil, err
+		}
+		if i, ok := seen[string(r.Key)]; ok {
+			recs[i] = r
+			continue
+		}
+		seen[string(r.Key)] = len(recs)
+		recs = append(recs, r)
+	}
+	return recs, nil
+}
+
+func (a *active) cardPayload(id string, revision uint64) (string, map[string]any) {
+	return slackapi.CardType, map[string]any{
+		"event_id": id, "route": a.Name, "pipeline": a.Pipeline, "revision": strconv.FormatUint(revision, 10),
+	}
+}
+
+func (a *active) digestPayload(id string, count int) (string, map[string]any) {
+	return slackapi.DigestType, map[string]any{"digest_id": id, "route": a.Name, "pipeline": a.Pipeline, "count": count}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}

@@ -1,0 +1,168 @@
+package route
+
+import (
+	"bytes"
+	"context"
+	"time"
+
+	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/feedback"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/slackapi"
+	"github.com/feedback-pipelines/feedback-pipelines/services/notifier/internal/memory"
+)
+
+// restore rebuilds the memory from `notifications` and resolves every doubt that the last
+// owner left, before anything is told. It returns an error only when ctx has ended.
+func (a *active) restore(ctx context.Context) error {
+	if err := a.again(ctx, func() error { return a.remember(ctx) }); err != nil {
+		return err
+	}
+	open := a.mem.Open()
+	if err := a.awaitLeases(ctx, open); err != nil {
+		return err
+	}
+	if err := a.again(ctx, func() error { return a.resolveOpen(ctx, open) }); err != nil {
+		return err
+	}
+	now := time.Now()
+	for _, id := range a.mem.Outdated() {
+		a.counts[id] = now
+	}
+	a.mem.Forget(now.Add(-a.memoryFor()), memory.MaxTold)
+	a.alive, a.fetched, a.gained = now, now, now
+	return a.flush()
+}
+
+// again repeats f until it succeeds or ctx ends, slowly, and says what is wrong.
+func (a *active) again(ctx context.Context, f func() error) error {
+	for {
+		err := f()
+		if err == nil {
+			a.trouble.reset()
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		a.failed(err)
+		if err := sleep(ctx, max(time.Until(a.trouble.until), tick)); err != nil {
+			return err
+		}
+	}
+}
+
+// remember reads the route's records. One that cannot be read is passed over: it would be
+// so for ever, and the history says whether its event stands.
+func (a *active) remember(ctx context.Context) error {
+	suffix := []byte("/" + a.Name)
+	start := time.Now()
+	err := a.Scan(ctx, func(r kafka.Record) error {
+		if !bytes.HasSuffix(r.Key, suffix) || len(r.Value) == 0 {
+			return nil
+		}
+		n, err := feedback.DecodeNotification(r)
+		if err != nil {
+			a.Log.Warn("unreadable record in notifications", "partition", r.Partition, "offset", r.Offset, "error", err)
+			return nil
+		}
+		a.mem.Apply(n)
+		return nil
+	})
+	if err != nil {
+		return &scanError{err}
+	}
+	a.Health.Good("kafka")
+	a.Log.Info("remembered what was told", "events", a.mem.Len(), "took", time.Since(start).Round(time.Millisecond))
+	return nil
+}
+
+// scanError is an error of Kafka, not of Slack.
+type scanError struct{ error }
+
+func (e *scanError) Unwrap() error { return e.error }
+
+// awaitLeases waits until no other process may still post on one of the intents. A lease
+// cannot last longer than our own from now, whatever the other's clock says.
+func (a *active) awaitLeases(ctx context.Context, open []*feedbackv1.Notification) error {
+	now := time.Now()
+	until := now
+	for _, n := range open {
+		if t := n.GetLeaseUntil().AsTime(); n.GetOwner() != a.Owner && t.After(until) {
+			until = t
+		}
+	}
+	return sleep(ctx, min(until.Sub(now), lease))
+}
+
+// resolveOpen looks up all open intents at once. Those that stand get their outcome; the
+// others stay in doubt until their turn, but for digests, whose events wait anew.
+func (a *active) resolveOpen(ctx context.Context, open []*feedbackv1.Notification) error {
+	since := time.Now()
+	if len(open) > 0 {
+		since = open[0].GetObservedAt().AsTime().Add(-skew)
+	}
+	found, err := a.lookup(ctx, since) // without doubts too: it tells whether history may be read
+	if err != nil && len(open) > 0 {
+		return err
+	}
+	for _, n := range open {
+		id, observed := n.GetEventId(), n.GetObservedAt().AsTime()
+		if id == "" {
+			id = n.GetDigestId()
+		}
+		a.suspect(id, observed)
+		switch own := found[id]; {
+		case n.GetEventId() == "" && len(own) > 0:
+			a.settleDigest(n, own)
+		case n.GetEventId() == "":
+			a.record(a.closed(n))
+		case len(own) > 0:
+			a.settleCard(id, own)
+		default:
+			a.doubts[id] = observed
+		}
+	}
+	return nil
+}
+
+// probe asks about the token and the channel until ctx ends.
+func (a *active) probe(ctx context.Context, out chan<- error) {
+	for {
+		call, cancel := context.WithTimeout(ctx, postTimeout)
+		err := a.Sink.Probe(call)
+		cancel()
+		select {
+		case out <- err:
+		case <-ctx.Done():
+			return
+		}
+		if sleep(ctx, probeEvery) != nil {
+			return
+		}
+	}
+}
+
+// probed takes in what a probe found: a fault at once, and that it is over.
+func (a *active) probed(err error) {
+	t := &a.trouble
+	if err != nil {
+		p := slackapi.Explain(err)
+		if p.Kind == slackapi.RateLimited {
+			return
+		}
+		if t.probes++; p.Kind != slackapi.Transient || t.probes > 1 {
+			t.probeBad = true
+			a.say(p)
+		}
+		return
+	}
+	t.probes = 0
+	if t.probeBad {
+		t.until, t.delay = time.Time{}, 0 // try again now
+	}
+	t.probeBad = false
+	if t.failures == 0 {
+		a.succeeded()
+	}
+}

@@ -1,0 +1,148 @@
+package route
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/feedback"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/health"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
+	"github.com/feedback-pipelines/feedback-pipelines/services/notifier/internal/sink"
+)
+
+const (
+	// lease is how long after its intent nobody else posts a message; postTimeout is what a
+	// post may take of it. A killed owner is noticed after its group session of 6 s, so that
+	// the lease costs next to nothing.
+	lease       = 8 * time.Second
+	postTimeout = 5 * time.Second
+	callTimeout = 10 * time.Second
+	// inHand is how long after the end of a generation its last message may be finished.
+	inHand = 8 * time.Second
+	// skew is by how much our clock may differ from Slack's.
+	skew = 2 * time.Minute
+	// collapseWindow is how far apart equal texts are one.
+	collapseWindow = 24 * time.Hour
+	// BurstPause is the least time between two digests of one burst.
+	BurstPause = 30 * time.Second
+	// maxDigest is how many events one digest tells; its record holds their ids.
+	maxDigest = 5000
+	// maxBytes bounds the waiting events; maxHeld the records that are held behind the oldest
+	// untold one.
+	maxBytes = 32 << 20
+	maxHeld  = 500_000
+	// A count is shown when nothing else waits, or after countLate whatever waits.
+	countSoon = 5 * time.Second
+	countLate = 30 * time.Second
+	// What was in doubt is looked up again after these times.
+	firstCheck  = 20 * time.Second
+	secondCheck = 45 * time.Second
+	// tick is how often the loop looks at the clock; a pause longer than maxPause means that
+	// the process was stopped, and it then holds still for settle.
+	tick     = 250 * time.Millisecond
+	maxPause = 2 * time.Second
+	settle   = 3 * time.Second
+	// lateAfter is when what should have been told is overdue.
+	lateAfter = time.Minute
+	// catchUp is how long after the partitions were gained no digest is made while records
+	// keep coming.
+	catchUp = 5 * time.Second
+	// probeEvery is how often the token is asked about, and every second time the channel;
+	// two probes fit into the 45 s in which health must tell a fault.
+	probeEvery = 15 * time.Second
+	// maxID bounds an event's id, so that the record of a full digest fits.
+	maxID = 180
+)
+
+// Config is what a route tells and how.
+type Config struct {
+	Name  string
+	Match feedback.Match
+	// MaxAge: older events are skipped.
+	MaxAge time.Duration
+	// Digest tells events in digests only; else each by itself.
+	Digest bool
+	// DigestAfter is how many may wait before a burst is told as a digest; for Each.
+	DigestAfter int
+	// Interval is the length of a digest's window; windows begin at its multiples in UTC.
+	Interval time.Duration
+}
+
+// memoryFor is how long what became of an event is remembered.
+func (c Config) memoryFor() time.Duration {
+	return max(7*24*time.Hour, c.ageLimit()+24*time.Hour)
+}
+
+// ageLimit is from when an event is too old: waiting for a digest does not count.
+func (c Config) ageLimit() time.Duration {
+	if c.Digest {
+		return c.MaxAge + c.Interval
+	}
+	return c.MaxAge
+}
+
+// bestFirst is a digest's order: a route that asks for high scores shows the best ones.
+func (c Config) bestFirst() bool { return c.Match.ScoreAbove != nil && c.Match.ScoreBelow == nil }
+
+// Sink is the route's channel. Its errors are for slackapi.Explain.
+type Sink interface {
+	Open(ctx context.Context) (sink.Place, error)
+	Post(ctx context.Context, at sink.Place, m sink.Message) (sink.Place, error)
+	Update(ctx context.Context, at sink.Place, m sink.Message) error
+	Read(ctx context.Context, at sink.Place) (sink.Message, bool, error)
+	Find(ctx context.Context, at sink.Place, from, to time.Time) ([]sink.Found, error)
+	Delete(ctx context.Context, at sink.Place) error
+	Probe(ctx context.Context) error
+}
+
+var _ Sink = (*sink.Slack)(nil)
+
+// Generation is the member's share of `scored`; kafka.Generation is one.
+type Generation interface {
+	Partitions() []int
+	Fetch(ctx context.Context) ([]kafka.Record, error)
+	Mark(partition int, next int64)
+}
+
+var _ Generation = (*kafka.Generation)(nil)
+
+// Route tells the events of one route. Its fields are set before Own and not changed.
+type Route struct {
+	Config
+	Pipeline string
+	// Owner is unique to the process: a restarted one is another owner.
+	Owner  string
+	Topics feedback.Topics
+	Format feedback.Format
+	// Write writes records; an error means that not all were acknowledged.
+	Write func(ctx context.Context, recs ...kafka.Record) error
+	// Scan gives all records of the notifications topic as of now.
+	Scan    func(ctx context.Context, f func(kafka.Record) error) error
+	Sink    Sink
+	Pacer   *sink.Pacer
+	Health  *health.Reporter
+	Metrics *Metrics
+	Log     *slog.Logger
+}
+
+// Own tells events for as long as the generation lasts: until ctx ends. The message in
+// hand is then finished within work. A member without partitions stands by.
+func (r *Route) Own(ctx, work context.Context, g Generation) error {
+	if len(g.Partitions()) == 0 {
+		r.Health.Good(r.condition())
+		<-ctx.Done()
+		return nil
+	}
+	hand, cancel := context.WithCancel(work)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(inHand, cancel) })()
+	a := newActive(r, g, hand)
+	if err := a.restore(ctx); err != nil {
+		return nil // ctx ended; the next generation begins anew
+	}
+	a.run(ctx)
+	return nil
+}
+
+func (r *Route) condition() string { return "route/" + r.Name }

@@ -1,0 +1,233 @@
+// Package sink posts to one Slack channel and finds again what was posted.
+//
+// It guarantees that every message bears metadata by which it is known again, that nothing
+// is unfurled, and that the routes of a process together write no more than one message a
+// second to a channel.
+package sink
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/card"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/slackapi"
+)
+
+// pageSize is how many messages of a history are asked for at once.
+const pageSize = 200
+
+// Place is a message in a channel, or with an empty TS the channel.
+type Place struct {
+	Channel, Name, TS string
+}
+
+// Message is what is posted: a card and the metadata that tells what it is.
+type Message struct {
+	Card    card.Card
+	Type    string // slackapi.CardType or DigestType
+	Payload map[string]any
+}
+
+// Found is one of this pipeline's messages in the history.
+type Found struct {
+	TS string
+	// ID is the event's or the digest's id.
+	ID       string
+	Revision uint64
+}
+
+// Slack is one route's channel. Its errors are the client library's, for slackapi.Explain.
+type Slack struct {
+	api             *slack.Client
+	directory       *slackapi.Directory
+	pipeline, route string
+	channel         string // as configured: a name or an id
+
+	mu     sync.Mutex
+	joined bool
+	probes int
+}
+
+// New returns the sink of a route to the channel, which is named by name or id.
+func New(api *slack.Client, d *slackapi.Directory, pipeline, route, channel string) *Slack {
+	return &Slack{api: api, directory: d, pipeline: pipeline, route: route, channel: channel}
+}
+
+// Open finds the channel and joins it if it is public and the app is not in it. An app
+// without the scope to list channels posts by name: the place then has a name alone.
+func (s *Slack) Open(ctx context.Context) (Place, error) {
+	ch, err := s.directory.Channel(ctx, s.channel)
+	if err != nil {
+		if slackapi.Explain(err).Reason == "MissingScope" {
+			name := strings.TrimPrefix(s.channel, "#")
+			return Place{Channel: "#" + name, Name: name}, nil
+		}
+		return Place{}, err
+	}
+	if ch.IsArchived {
+		s.directory.Forget(s.channel)
+		return Place{}, fmt.Errorf("channel %q: %w", s.channel, slack.SlackErrorResponse{Err: "is_archived"})
+	}
+	s.join(ctx, ch)
+	return Place{Channel: ch.ID, Name: ch.Name}, nil
+}
+
+// join makes the app a member once, where it may; where it may not, posting says so.
+func (s *Slack) join(ctx context.Context, ch slack.Channel) {
+	s.mu.Lock()
+	todo := !s.joined && !ch.IsMember && !ch.IsPrivate
+	s.joined = true
+	s.mu.Unlock()
+	if todo {
+		_, _, _, _ = s.api.JoinConversationContext(ctx, ch.ID)
+	}
+}
+
+// Post posts a message and returns where it stands.
+func (s *Slack) Post(ctx context.Context, at Place, m Message) (Place, error) {
+	id, ts, err := s.api.PostMessageContext(ctx, at.Channel, options(m)...)
+	if err != nil {
+		s.forgetIfGone(err)
+		return Place{}, err
+	}
+	return Place{Channel: id, Name: at.Name, TS: ts}, nil
+}
+
+// Update puts a message in the place of one that stands.
+func (s *Slack) Update(ctx context.Context, at Place, m Message) error {
+	_, _, _, err := s.api.UpdateMessageContext(ctx, at.Channel, at.TS, options(m)...)
+	return err
+}
+
+func (s *Slack) forgetIfGone(err error) {
+	if slackapi.Explain(err).Kind == slackapi.Missing {
+		s.directory.Forget(s.channel)
+		s.mu.Lock()
+		s.joined = false
+		s.mu.Unlock()
+	}
+}
+
+func options(m Message) []slack.MsgOption {
+	opts := []slack.MsgOption{
+		slack.MsgOptionText(m.Card.Text, false),
+		slack.MsgOptionDisableLinkUnfurl(),
+		slack.MsgOptionDisableMediaUnfurl(),
+		slack.MsgOptionMetadata(slack.SlackMetadata{EventType: m.Type, EventPayload: m.Payload}),
+	}
+	if len(m.Card.Blocks) > 0 {
+		opts = append(opts, slack.MsgOptionBlocks(m.Card.Blocks...))
+	}
+	return opts
+}
+
+// Read returns a message as it stands; false where it is no longer there.
+func (s *Slack) Read(ctx context.Context, at Place) (Message, bool, error) {
+	h, err := s.api.GetConversationHistoryContext(ctx, &slack.GetConversationHistoryParameters{
+		ChannelID: at.Channel, Latest: at.TS, Oldest: at.TS, Inclusive: true, Limit: 1, IncludeAllMetadata: true,
+	})
+	if err != nil {
+		return Message{}, false, err
+	}
+	if len(h.Messages) == 0 || h.Messages[0].Timestamp != at.TS {
+		return Message{}, false, nil
+	}
+	m := h.Messages[0]
+	return Message{
+		Card: card.Card{Text: m.Text, Blocks: m.Blocks.BlockSet},
+		Type: m.Metadata.EventType, Payload: m.Metadata.EventPayload,
+	}, true, nil
+}
+
+// Find returns the route's own messages that were posted between two times, oldest first.
+func (s *Slack) Find(ctx context.Context, at Place, from, to time.Time) ([]Found, error) {
+	p := &slack.GetConversationHistoryParameters{
+		ChannelID: at.Channel, Oldest: stamp(from), Latest: stamp(to), Limit: pageSize, IncludeAllMetadata: true,
+	}
+	var out []Found
+	for {
+		h, err := s.api.GetConversationHistoryContext(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range h.Messages {
+			if f, ok := s.own(m); ok {
+				out = append(out, f)
+			}
+		}
+		next := h.ResponseMetaData.NextCursor
+		if !h.HasMore || next == "" {
+			break
+		}
+		p.Cursor = next
+	}
+	for i, j := 0, len(out)-1; i < j; i, j = i+1, j-1 { // Slack gives the newest first
+		out[i], out[j] = out[j], out[i]
+	}
+	return out, nil
+}
+
+// own reads the metadata of a message; false where it is not of this route.
+func (s *Slack) own(m slack.Message) (Found, bool) {
+	get := func(k string) string { v, _ := m.Metadata.EventPayload[k].(string); return v }
+	if get("route") != s.route || get("pipeline") != s.pipeline {
+		return Found{}, false
+	}
+	switch m.Metadata.EventType {
+	case slackapi.CardType:
+		revision, _ := strconv.ParseUint(get("revision"), 10, 64)
+		return Found{TS: m.Timestamp, ID: get("event_id"), Revision: revision}, get("event_id") != ""
+	case slackapi.DigestType:
+		return Found{TS: m.Timestamp, ID: get("digest_id")}, get("digest_id") != ""
+	}
+	return Found{}, false
+}
+
+func stamp(t time.Time) string {
+	return fmt.Sprintf("%d.%06d", t.Unix(), t.Nanosecond()/1000)
+}
+
+// Delete removes a message. One that is no longer there counts as removed.
+func (s *Slack) Delete(ctx context.Context, at Place) error {
+	_, _, err := s.api.DeleteMessageContext(ctx, at.Channel, at.TS)
+	if err != nil && slackapi.Explain(err).Reason == "MessageGone" {
+		return nil
+	}
+	return err
+}
+
+// Probe asks whether the token is taken and, every second time, whether the channel is
+// open, past every cache.
+func (s *Slack) Probe(ctx context.Context) error {
+	if _, err := s.api.AuthTestContext(ctx); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.probes++
+	channelToo := s.probes%2 == 1 // conversations.info allows fewer calls
+	s.mu.Unlock()
+	if !channelToo {
+		return nil
+	}
+	ch, err := s.directory.Channel(ctx, s.channel)
+	if err == nil {
+		var info *slack.Channel
+		if info, err = s.api.GetConversationInfoContext(ctx, &slack.GetConversationInfoInput{ChannelID: ch.ID}); err == nil && info.IsArchived {
+			err = slack.SlackErrorResponse{Err: "is_archived"}
+		}
+	}
+	switch {
+	case err == nil:
+		return nil
+	case slackapi.Explain(err).Reason == "MissingScope":
+		return nil // it can post, but not look
+	}
+	s.forgetIfGone(err)
+	return fmt.Errorf("channel %q: %w", s.channel, err)
+}
