@@ -51,6 +51,7 @@ func New(http bool, set func(feedbackv1.Health_Level, string, string), ready fun
 		l.up, l.ever = l.now(), true
 	}
 	l.Refresh()
+	time.AfterFunc(grace+time.Second, l.Refresh)
 	return l
 }
 
@@ -131,9 +132,10 @@ func (l *Link) change(f func()) {
 func (l *Link) Refresh() {
 	l.mu.Lock()
 	level, reason, message := l.condition()
+	ever := l.ever
 	l.mu.Unlock()
 	l.set(level, reason, message)
-	if level == feedbackv1.Health_LEVEL_FAILED || reason == "Starting" {
+	if level == feedbackv1.Health_LEVEL_FAILED || !ever {
 		l.ready(errors.New(reason + ": " + message))
 	} else {
 		l.ready(nil)
@@ -153,10 +155,10 @@ func (l *Link) condition() (level feedbackv1.Health_Level, reason, message strin
 		return degraded, "Starting", "Slack is asked who the app is"
 	case l.up.IsZero() && away > lost:
 		return failed, "Disconnected", "no socket for " + away.Round(time.Second).String() + cause(l.app)
-	case !l.ever:
-		return degraded, "Starting", "the first connection is being made" + cause(l.app)
 	case l.up.IsZero() && away > grace:
 		return degraded, "Disconnected", "no socket for " + away.Round(time.Second).String() + cause(l.app)
+	case !l.ever:
+		return degraded, "Starting", "the first connection is being made" + cause(l.app)
 	case l.token != nil:
 		return degraded, l.token.Reason, l.token.Message
 	case recent(l.swallowed) && l.http:

@@ -1,0 +1,387 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/feedback"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/health"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
+	"github.com/feedback-pipelines/feedback-pipelines/services/slack-ingest/internal/fakeslack"
+)
+
+// TestMain is slack-ingest itself where a test starts it as a process, to kill it.
+func TestMain(m *testing.M) {
+	if os.Getenv("SLACK_INGEST_PROCESS") != "" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// world is a broker, a Slack, and the service as a process between them.
+type world struct {
+	t      *testing.T
+	slack  *fakeslack.Slack
+	kafka  *kafka.Client
+	env    []string
+	probes string
+	cmd    *exec.Cmd
+	log    *buffer
+}
+
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+func newWorld(t *testing.T, env ...string) *world {
+	t.Helper()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, "feedback", "dead-letters"), kfake.SeedTopics(1, "state"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	client, err := kafka.Open(kafka.Config{BootstrapServers: cluster.ListenAddrs()}, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Close() })
+	w := &world{t: t, slack: fakeslack.New(t), kafka: client, probes: freeAddress(t), log: &buffer{}}
+	w.env = append([]string{
+		"SLACK_INGEST_PROCESS=1", "PIPELINE=default/test", "INSTANCE=one", "LISTEN_ADDRESS=" + w.probes, "SOURCE=community",
+		"KAFKA_BOOTSTRAP_SERVERS=" + strings.Join(cluster.ListenAddrs(), ","), "SLACK_CHANNELS=feedback",
+		"SLACK_BOT_TOKEN=" + fakeslack.BotToken, "SLACK_APP_TOKEN=" + fakeslack.AppToken, "SLACK_API_URL=" + w.slack.URL + "/api/",
+		`MATCH={"keywords":["azure"]}`, "SLACK_SWEEP_INTERVAL=1s",
+	}, env...)
+	t.Cleanup(func() {
+		w.kill()
+		if t.Failed() {
+			t.Logf("slack-ingest's log:\n%s", w.log)
+		}
+	})
+	return w
+}
+
+func freeAddress(t *testing.T) string {
+	lis, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = lis.Close() }()
+	return lis.Addr().String()
+}
+
+// start starts the service and waits until it is ready.
+func (w *world) start() {
+	w.t.Helper()
+	w.cmd = exec.Command(os.Args[0])
+	w.cmd.Env, w.cmd.Stderr = append(os.Environ(), w.env...), w.log
+	if err := w.cmd.Start(); err != nil {
+		w.t.Fatal(err)
+	}
+	w.until("ready", func() bool {
+		res, err := http.Get("http://" + w.probes + "/readyz")
+		if err != nil {
+			return false
+		}
+		defer func() { _ = res.Body.Close() }()
+		return res.StatusCode == http.StatusOK
+	})
+}
+
+func (w *world) kill() {
+	if w.cmd != nil {
+		_ = w.cmd.Process.Kill()
+		_ = w.cmd.Wait()
+		w.cmd = nil
+	}
+}
+
+// stop asks the service to stop and gives its exit status.
+func (w *world) stop() int {
+	_ = w.cmd.Process.Signal(syscall.SIGTERM)
+	_ = w.cmd.Wait()
+	code := w.cmd.ProcessState.ExitCode()
+	w.cmd = nil
+	return code
+}
+
+// until waits for a condition.
+func (w *world) until(what string, f func() bool) {
+	w.t.Helper()
+	limit := time.After(20 * time.Second)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !f() {
+		select {
+		case <-limit:
+			w.t.Fatalf("waited 20 s for: %s", what)
+		case <-tick.C:
+		}
+	}
+}
+
+// events are the newest revisions in Kafka by id, and how many records there are.
+func (w *world) events() (map[string]*feedbackv1.Event, int) {
+	w.t.Helper()
+	newest, n := map[string]*feedbackv1.Event{}, 0
+	err := w.kafka.Scan(context.Background(), "feedback", func(r kafka.Record) error {
+		e, err := feedback.DecodeEvent(r)
+		if err != nil {
+			return err
+		}
+		n++
+		if old := newest[e.GetId()]; old == nil || old.GetRevision() <= e.GetRevision() {
+			newest[e.GetId()] = e
+		}
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return newest, n
+}
+
+func (w *world) event(ts string) *feedbackv1.Event {
+	all, _ := w.events()
+	return all[feedback.SlackID(fakeslack.Team, "C1", ts)]
+}
+
+func (w *world) arrives(ts string) *feedbackv1.Event {
+	w.t.Helper()
+	w.until("event "+ts, func() bool { return w.event(ts) != nil })
+	return w.event(ts)
+}
+
+func (w *world) count(topic string) int {
+	n := 0
+	_ = w.kafka.Scan(context.Background(), topic, func(kafka.Record) error { n++; return nil })
+	return n
+}
+
+func (w *world) condition(name string) *feedbackv1.Health_Condition {
+	var out *feedbackv1.Health_Condition
+	_ = w.kafka.Scan(context.Background(), "state", func(r kafka.Record) error {
+		if !strings.HasPrefix(string(r.Key), "health/slack-ingest/community/") || len(r.Value) == 0 {
+			return nil
+		}
+		h, err := feedback.DecodeHealth(r)
+		for _, c := range h.GetConditions() {
+			if c.GetName() == name {
+				out = c
+			}
+		}
+		return err
+	})
+	return out
+}
+
+func TestSocketMode(t *testing.T) {
+	w := newWorld(t)
+	before := w.slack.Post("C1", "Azure was slow yesterday")
+	w.slack.Post("C1", "lunch?")
+	w.start()
+
+	e := w.arrives(before)
+	if !e.GetBackfilled() || e.GetAuthor().GetDisplayName() != "Person U1" || e.GetSlack().GetChannelName() != "feedback" {
+		t.Errorf("event from history = %v, want backfilled, by Person U1, in feedback", e)
+	}
+	w.until("a connection", func() bool { return w.slack.Connections() == 1 })
+
+	live := w.slack.Post("C1", "I love <https://azure.com|Azure> &amp; <@U7>")
+	envelope := w.slack.Deliver("C1", live)
+	e = w.arrives(live)
+	if got, want := e.GetText(), "I love Azure (https://azure.com) & @Person U7"; got != want {
+		t.Errorf("text = %q, want %q", got, want)
+	}
+	if got, want := e.GetUrl(), "https://acme.slack.com/archives/C1/p"+strings.ReplaceAll(live, ".", ""); got != want {
+		t.Errorf("url = %q, want %q", got, want)
+	}
+	w.until("the acknowledgement", func() bool { return w.slack.Acked(envelope) })
+
+	reply := w.slack.Post("C1", "same here", fakeslack.Message{"thread_ts": live})
+	w.slack.Deliver("C1", reply)
+	e = w.arrives(reply)
+	if got, want := e.GetParent().GetExcerpt(), "I love Azure (https://azure.com) & @Person U7"; got != want {
+		t.Errorf("parent's excerpt = %q, want %q", got, want)
+	}
+
+	gone := w.slack.Push(fakeslack.Message{"type": "message", "subtype": "message_deleted", "channel": "C1", "deleted_ts": live,
+		"ts": live + "1", "event_ts": fmt.Sprintf("%d.000000", time.Now().Unix()+5), "previous_message": fakeslack.Message{"user": "U1", "text": "I love Azure", "ts": live}})
+	w.until("the deletion", func() bool { return w.event(live).GetDeleted() && w.slack.Acked(gone) })
+	if code := w.stop(); code != 0 {
+		t.Errorf("exit status = %d, want 0", code)
+	}
+}
+
+func TestBadInputFlowsOn(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	w.until("a connection", func() bool { return w.slack.Connections() == 1 })
+	w.slack.Raw(`{"type":"weird","envelope_id":"unknown-1","payload":{}}`)
+	w.slack.Raw(`{"type":"events_api","envelope_id":"unknown-2","payload":{"type":"event_callback","event":{"type":"never_heard_of"}}}`)
+	w.slack.Raw(`{"type":"events_api","envelope_id":"bad-1","payload":{"type":"event_callback","event":{"type":"message","channel":"C1","ts":"yesterday","text":"azure"}}}`)
+	w.slack.Raw(`{"type":"events_api","envelope_id":"bad-2","payload":{"type":"event_callback","event":{"type":"message","channel":7}}}`)
+	w.slack.Raw("{\"type\":\"events_api\",\"envelope_id\":\"bytes\",\"payload\":{\"type\":\"event_callback\",\"event\":{\"type\":\"message\",\"channel\":\"C1\",\"user\":\"U1\",\"ts\":\"1700000001.000100\",\"text\":\"azure \xff\"}}}")
+	w.slack.Push(fakeslack.Message{"type": "message", "channel": "C1", "user": "U1", "ts": "1700000002.000100", "event_ts": "1700000002.000100"})
+	large := w.slack.Push(fakeslack.Message{"type": "message", "channel": "C1", "user": "U1", "ts": "1700000003.000100", "text": "azure " + strings.Repeat("x", 1<<20)})
+	good := w.slack.Post("C1", "azure works")
+	w.slack.Deliver("C1", good)
+	w.arrives(good)
+	for _, id := range []string{"unknown-1", "unknown-2", "bad-1", "bad-2", "bytes", large} {
+		w.until("the acknowledgement of "+id, func() bool { return w.slack.Acked(id) })
+	}
+	if got, want := w.event("1700000001.000100").GetText(), "azure \uFFFD"; got != want {
+		t.Errorf("text with invalid UTF-8 = %q, want %q", got, want)
+	}
+	if got, want := w.count("dead-letters"), 3; got != want {
+		t.Errorf("dead letters = %d, want %d: two unreadable, one too large", got, want)
+	}
+}
+
+func TestGapIsReadBack(t *testing.T) {
+	w := newWorld(t)
+	old := w.slack.Post("C1", "azure: thread to come")
+	edited := w.slack.Post("C1", "azure: befor")
+	w.start()
+	w.arrives(edited)
+	w.until("a connection", func() bool { return w.slack.Connections() == 1 })
+
+	// A socket that swallows: the sweep finds it.
+	w.kill()
+	var missed []string
+	for i := range 450 {
+		missed = append(missed, w.slack.Post("C1", "azure "+strconv.Itoa(i)))
+	}
+	reply := w.slack.Post("C1", "no keyword", fakeslack.Message{"thread_ts": old})
+	at := w.slack.Edit("C1", edited, "azure: before")
+	w.slack.Limit("conversations.history", 1)
+	w.start()
+	for _, ts := range append(missed, reply) {
+		w.arrives(ts)
+	}
+	w.until("the edit", func() bool { return w.event(edited).GetText() == "azure: before" })
+	if got, want := w.event(edited).GetRevision(), micros(at); got != want {
+		t.Errorf("revision = %d, want %d", got, want)
+	}
+
+	w.slack.Drop()
+	during := w.slack.Post("C1", "azure while away")
+	w.arrives(during)
+	w.until("a connection again", func() bool { return w.slack.Connections() == 1 })
+	if _, records := w.events(); records > 2*(450+5) {
+		t.Errorf("records = %d, want few repetitions of %d events", records, 455)
+	}
+}
+
+func micros(ts string) uint64 {
+	n, _ := strconv.ParseUint(strings.ReplaceAll(ts, ".", ""), 10, 64)
+	return n
+}
+
+func TestRefusedToken(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	w.until("good health", func() bool { return w.condition("slack").GetLevel() == health.Good })
+	w.slack.Refuse("token_revoked")
+	w.slack.Drop()
+	w.until("failed health", func() bool { return w.condition("slack").GetReason() == "AppTokenRefused" })
+	if calls := w.slack.Calls("apps.connections.open"); calls > 6 {
+		t.Errorf("apps.connections.open was called %d times, want no hot loop", calls)
+	}
+	w.slack.Refuse("")
+	w.until("good health again", func() bool { return w.condition("slack").GetLevel() == health.Good })
+	if strings.Contains(w.log.String(), fakeslack.BotToken) || strings.Contains(w.log.String(), fakeslack.AppToken) {
+		t.Error("the log holds a token, want none")
+	}
+}
+
+func TestJoinsAndNamesWhatIsMissing(t *testing.T) {
+	w := newWorld(t, "SLACK_CHANNELS=#support,nowhere")
+	w.slack.AddChannel("C2", "support", false)
+	ts := w.slack.Post("C2", "azure is down")
+	w.start()
+	w.until("the event", func() bool {
+		all, _ := w.events()
+		return all[feedback.SlackID(fakeslack.Team, "C2", ts)] != nil
+	})
+	if got, want := strings.Join(w.slack.Joined(), ","), "C2"; got != want {
+		t.Errorf("joined = %q, want %q", got, want)
+	}
+	w.until("a condition that names #nowhere", func() bool {
+		c := w.condition("channels")
+		return c.GetLevel() == health.Degraded && strings.Contains(c.GetMessage(), "#nowhere")
+	})
+}
+
+func TestHTTP(t *testing.T) {
+	address := freeAddress(t)
+	w := newWorld(t, "SLACK_MODE=HTTP", "SLACK_SIGNING_SECRET=shh", "HTTP_LISTEN_ADDRESS="+address)
+	w.start()
+	ts := w.slack.Post("C1", "azure over HTTP")
+	body, err := json.Marshal(fakeslack.Callback(fakeslack.Message{"type": "message", "channel": "C1", "user": "U1", "text": "azure over HTTP", "ts": ts, "event_ts": ts}, "1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	post := func(secret string) int {
+		req, _ := http.NewRequest(http.MethodPost, "http://"+address+"/slack/events", bytes.NewReader(body))
+		at := strconv.FormatInt(time.Now().Unix(), 10)
+		mac := hmac.New(sha256.New, []byte(secret))
+		fmt.Fprintf(mac, "v0:%s:%s", at, body)
+		req.Header.Set("X-Slack-Request-Timestamp", at)
+		req.Header.Set("X-Slack-Signature", "v0="+hex.EncodeToString(mac.Sum(nil)))
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return 0
+		}
+		_ = res.Body.Close()
+		return res.StatusCode
+	}
+	w.until("an answer", func() bool { return post("other") != 0 })
+	for _, c := range []struct {
+		secret string
+		want   int
+	}{{"other", http.StatusUnauthorized}, {"shh", http.StatusOK}, {"shh", http.StatusOK}} {
+		if got := post(c.secret); got != c.want {
+			t.Errorf("POST signed with %q = %d, want %d", c.secret, got, c.want)
+		}
+	}
+	w.arrives(ts)
+	if _, n := w.events(); n != 1 {
+		t.Errorf("records = %d, want 1: the same request twice is published once", n)
+	}
+	if code := w.stop(); code != 0 {
+		t.Errorf("exit status = %d, want 0", code)
+	}
+}
