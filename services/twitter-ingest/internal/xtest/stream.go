@@ -10,6 +10,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 )
 
 // HangUp is a line that ends the stream's connections, after what it says before it.
@@ -108,6 +109,9 @@ func (x *X) send(line string) {
 	}
 }
 
+// Silence has the streams send no keep-alive any more, as a half-open connection.
+func (x *X) Silence(on bool) { x.silent.Store(on) }
+
 // Connected is how many streams are open.
 func (x *X) Connected() int {
 	x.Lock()
@@ -132,10 +136,16 @@ func (x *X) stream(w http.ResponseWriter, r *http.Request) {
 		x.streams = slices.DeleteFunc(x.streams, func(c chan string) bool { return c == lines })
 	}()
 	w.WriteHeader(http.StatusOK)
+	alive := time.NewTicker(20 * time.Second)
+	defer alive.Stop()
 	for {
 		select {
 		case <-r.Context().Done():
 			return
+		case <-alive.C:
+			if !x.silent.Load() {
+				_, _ = io.WriteString(w, "\r\n")
+			}
 		case line := <-lines:
 			text, hangUp := strings.CutSuffix(line, HangUp)
 			if !hangUp {

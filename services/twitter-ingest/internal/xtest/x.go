@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/feedback-pipelines/feedback-pipelines/services/twitter-ingest/internal/snowflake"
@@ -45,6 +46,7 @@ type X struct {
 	reads   map[snowflake.ID]int
 	rules   []rule
 	streams []chan string
+	silent  atomic.Bool
 }
 
 type token struct {
