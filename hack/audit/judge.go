@@ -60,7 +60,8 @@ func (w *world) judgeIngest(l *Ledger) {
 func (w *world) judgeRevision(l *Ledger, id string, o *offered, asked ask) {
 	e := w.events[id]
 	const slack = time.Second // X tells the time of an edit in whole seconds
-	if !o.edited.IsZero() && !o.deleted && asked == must && e.said < uint64(o.edited.Add(-slack).UnixMicro()) {
+	edited := !o.edited.IsZero() && !o.deleted && asked == must && !w.deadKeys[id]
+	if edited && e.said < uint64(o.edited.Add(-slack).UnixMicro()) {
 		kind := Stale
 		if o.root != "" {
 			kind = Note // Slack does not tell again of replies under older roots

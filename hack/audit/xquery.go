@@ -97,7 +97,8 @@ var queryTokens = regexp.MustCompile(`\(|\)|-?[A-Za-z_]*:?"[^"]*"|-\(|[^\s()]+`)
 
 // parseQuery parses X's query language: keywords as whole words, "phrases", #tags, @mentions,
 // $cashtags, from:, lang:, is:retweet, is:reply, is:quote, has:links, has:hashtags, has:mentions,
-// juxtaposition for and, OR, parentheses and a leading - for not. And binds closer than OR.
+// juxtaposition for and, OR, parentheses and a leading - for not. And binds closer than OR. What
+// other operators look at is not told by the simulator: with them a match is possible and not sure.
 func parseQuery(q string) (node, error) {
 	p := &queryParser{tokens: queryTokens.FindAllString(q, -1)}
 	n, err := p.or()
@@ -213,6 +214,8 @@ func named(name, value string) (node, error) {
 		return func(t *tweet) answer { return certain(t.reply) }, nil
 	case "is:quote":
 		return func(t *tweet) answer { return certain(t.quote) }, nil
+	case "is:nullcast": // shown as an advertisement alone
+		return func(*tweet) answer { return certain(false) }, nil
 	case "has:links":
 		return func(t *tweet) answer { return certain(t.links) }, nil
 	case "has:hashtags":
@@ -226,6 +229,8 @@ func named(name, value string) (node, error) {
 		return func(t *tweet) answer { return certain(t.author == value) }, nil
 	case "lang":
 		return func(t *tweet) answer { return certain(t.lang == value) }, nil
+	case "to", "url", "conversation_id", "in_reply_to_tweet_id", "retweets_of", "retweets_of_tweet_id", "quotes_of_tweet_id", "is", "has":
+		return func(*tweet) answer { return answer{false, true} }, nil
 	}
 	return nil, fmt.Errorf("the auditor does not know the operator %s:%s", name, value)
 }

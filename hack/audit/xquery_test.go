@@ -40,6 +40,10 @@ func TestQuery(t *testing.T) {
 		{"lang:de", "x", certain(false)},
 		{"is:reply -is:retweet -is:quote", "x", certain(true)},
 		{"is:retweet", "x", certain(false)},
+		{"azure -is:nullcast", "azure", certain(true)},
+		{"azure has:images", "azure", answer{false, true}},
+		{"azure -to:bob", "azure", answer{false, true}},
+		{"azure is:verified", "aws", certain(false)},
 		{"has:links", "see https://example.com", certain(true)},
 		{"遅い", "azureが遅い", answer{false, true}},
 	} {
