@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/feedback-pipelines/feedback-pipelines/operator/config/crd"
+	"github.com/feedback-pipelines/feedback-pipelines/operator/desired"
 )
 
 // TestDefinitionIsAccepted judges the definition as an API server does when it is applied, the budget of its
@@ -45,6 +46,28 @@ func TestRules(t *testing.T) {
 			}
 			r.fill(obj)
 			expect(t, c.want, r.check(context.Background(), obj, nil).ToAggregate())
+		})
+	}
+}
+
+// TestAcceptedCanBeRendered: what the schema takes, Render takes.
+func TestAcceptedCanBeRendered(t *testing.T) {
+	for _, c := range rules {
+		if c.want != "" {
+			continue
+		}
+		t.Run(c.name, func(t *testing.T) {
+			text, err := yaml.Marshal(manifest(t, c.changes))
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, err := Load(text)
+			if err != nil {
+				t.Fatalf("Load: %v", err)
+			}
+			if _, err := desired.Render(p, desired.Options{}); err != nil {
+				t.Errorf("Render: %v", err)
+			}
 		})
 	}
 }

@@ -8,7 +8,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
-// +kubebuilder:resource:shortName=fbp,categories=all
+// +kubebuilder:resource:shortName=fbp
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Sources",type=string,JSONPath=`.status.readySources`
 // +kubebuilder:printcolumn:name="Lag",type=integer,JSONPath=`.status.lag`

@@ -152,7 +152,7 @@ type SlackSink struct {
 	// +optional
 	DigestAfter int32 `json:"digestAfter,omitempty"`
 
-	// With delivery Digest: the time between digests, 1s to 168h, default 1h.
+	// The time between two digests, 1s to 168h, default 1h.
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1s') && duration(self) <= duration('168h')",message="digestInterval must be a duration from 1s to 168h, for example 1h"
 	// +kubebuilder:default="1h"
 	// +optional

@@ -1,0 +1,90 @@
+//go:build envtest
+
+// Run with a real API server: KUBEBUILDER_ASSETS=<folder of etcd and kube-apiserver> go test -tags envtest ./desired
+package desired_test
+
+import (
+	"context"
+	"os"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+)
+
+// TestServerTakesWhatIsRendered applies what Render gives to a real API server, twice: the second time nothing
+// changes. The pods are admitted to a namespace that enforces the restricted Pod Security Standard.
+func TestServerTakesWhatIsRendered(t *testing.T) {
+	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
+		t.Fatal("KUBEBUILDER_ASSETS is not set; name the folder that holds etcd and kube-apiserver")
+	}
+	environment := &envtest.Environment{}
+	config, err := environment.Start()
+	if err != nil {
+		t.Fatalf("start the API server: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := environment.Stop(); err != nil {
+			t.Errorf("stop the API server: %v", err)
+		}
+	})
+	api, err := client.New(config, client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"smallest", "full"} {
+		p := sample(t, name)
+		p.Namespace = "feedback-" + name
+		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: p.Namespace, Labels: map[string]string{"pod-security.kubernetes.io/enforce": "restricted"}}}
+		if err := api.Create(context.Background(), ns); err != nil {
+			t.Fatal(err)
+		}
+		for _, object := range render(t, p).Objects {
+			t.Run(name+"/"+object.GetObjectKind().GroupVersionKind().Kind+"/"+object.GetName(), func(t *testing.T) { serverTakes(t, api, object) })
+		}
+	}
+}
+
+func serverTakes(t *testing.T, api client.Client, object client.Object) {
+	ctx := context.Background()
+	first, second := apply(t, api, object), apply(t, api, object)
+	if first != second {
+		t.Errorf("resourceVersion = %s after the second apply, want %s as after the first", second, first)
+	}
+	d, ok := object.(*appsv1.Deployment)
+	if !ok {
+		return
+	}
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: d.Name, Namespace: d.Namespace, Labels: d.Spec.Template.Labels},
+		Spec:       d.Spec.Template.Spec,
+	}
+	if err := api.Create(ctx, pod, client.DryRunAll); err != nil {
+		t.Errorf("create its pod: %v", err)
+	}
+}
+
+// apply applies object as its one owner would and returns its resourceVersion.
+func apply(t *testing.T, api client.Client, object client.Object) string {
+	t.Helper()
+	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	delete(fields, "status")
+	u := &unstructured.Unstructured{Object: fields}
+	if err := api.Apply(context.Background(), client.ApplyConfigurationFromUnstructured(u), client.FieldOwner("feedback-pipeline-operator")); err != nil {
+		t.Fatalf("apply: %v", err)
+	}
+	live := &unstructured.Unstructured{}
+	live.SetGroupVersionKind(object.GetObjectKind().GroupVersionKind())
+	if err := api.Get(context.Background(), client.ObjectKeyFromObject(object), live); err != nil {
+		t.Fatal(err)
+	}
+	return live.GetResourceVersion()
+}
