@@ -28,7 +28,7 @@ func (w *world) judgeIngest(l *Ledger) {
 	for _, id := range slices.Sorted(maps.Keys(w.offered)) {
 		o := w.offered[id]
 		l.Sent++
-		asked := o.asked(w.offered[o.root])
+		asked := o.asked(w.offered[o.root], w.offered[o.repeats])
 		if !w.ingested(id) {
 			if asked == must {
 				l.LostIngest++
@@ -69,7 +69,7 @@ func (w *world) judgeRevision(l *Ledger, id string, o *offered, asked ask) {
 		l.find(kind, id, "", "it was edited at %s, and the feedback topic ends at revision %d", o.edited.UTC().Format(time.RFC3339), e.said)
 	}
 	const long, kept = 200, 0.8
-	if !o.retweet && e.bears && e.said == 0 && o.letters > long && float64(e.letters) < kept*float64(o.letters) {
+	if o.repeats == "" && e.bears && e.said == 0 && o.letters > long && float64(e.letters) < kept*float64(o.letters) {
 		l.find(Mangled, id, "", "%d letters were said, %d are in the feedback topic", o.letters, e.letters)
 	}
 }

@@ -18,7 +18,7 @@ type offered struct {
 	// followed in a thread whose root matched.
 	allowed bool
 	deleted bool
-	retweet bool
+	repeats string    // id of the post that it repeats verbatim, empty if it does not
 	root    string    // id of the thread's root, empty where it is none's reply
 	edited  time.Time // when it was edited last, zero if never
 	letters int       // of its only revision, 0 if it has several
@@ -35,7 +35,10 @@ const (
 
 // offer reads a post by the manifest's sources.
 func (m *manifest) offer(p simPost) *offered {
-	o := &offered{deleted: p.Deleted, retweet: p.RetweetOf != "", every: certain(true), root: rootID(p)}
+	o := &offered{deleted: p.Deleted, every: certain(true), root: rootID(p)}
+	if p.RetweetOf != "" {
+		o.repeats = "x:" + strings.TrimPrefix(p.RetweetOf, "x:")
+	}
 	texts := []string{}
 	for i, r := range p.Revisions {
 		if r.Deleted {
@@ -123,8 +126,13 @@ func rootID(p simPost) string {
 	return p.ID[:i+1] + p.ThreadTS
 }
 
-// asked is whether a post has to be ingested, its thread's root (nil if it has none) considered.
-func (o *offered) asked(root *offered) ask {
+// asked is whether a post has to be ingested. What it repeats and its thread's root are considered;
+// both are nil if there are none. A retweet shows the text that it repeats as it is now: if that was
+// edited, nobody can say what the retweet showed when it was found.
+func (o *offered) asked(root, repeated *offered) ask {
+	if repeated != nil && (!repeated.edited.IsZero() || repeated.deleted) {
+		return may
+	}
 	if root == nil || !root.listed {
 		root = &offered{}
 	}

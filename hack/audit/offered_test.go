@@ -11,7 +11,7 @@ spec:
   - {name: community, slack: {channels: [feedback, C77], match: {keywords: [azure], excludeKeywords: [lunch], excludeAuthors: ["@spam"]}}}
   - {name: bots, slack: {channels: [builds], includeBots: true}}
   - {name: paused, suspend: true, slack: {channels: [paused]}}
-  - {name: mentions, twitter: {query: "azure -is:retweet", match: {languages: [en]}}}
+  - {name: mentions, twitter: {query: "azure -is:quote", match: {languages: [en]}}}
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -43,7 +43,9 @@ spec:
 		{"reply to what changed its match", simPost{ChannelName: "feedback", ThreadTS: "1"}, []string{"me too"}, []string{"hm", "azure"}, may},
 		{"X", simPost{Platform: "x", Lang: "en"}, []string{"#Azure"}, nil, must},
 		{"X in another language", simPost{Platform: "x", Lang: "de"}, []string{"#Azure"}, nil, never},
-		{"X retweet", simPost{Platform: "x", Lang: "en", RetweetOf: "x:1"}, []string{"RT azure"}, nil, never},
+		{"X quote", simPost{Platform: "x", Lang: "en", QuoteOf: "x:1"}, []string{"azure"}, nil, never},
+		{"X retweet", simPost{Platform: "x", Lang: "en", RetweetOf: "x:1"}, []string{"RT @ann: azure"}, nil, must},
+		{"X retweet of what was edited", simPost{Platform: "x", Lang: "en", RetweetOf: "7"}, []string{"RT @ann: aws"}, nil, may},
 		{"X only in a link", simPost{Platform: "x", Lang: "en"}, []string{"see https://azure.com"}, nil, may},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -52,9 +54,10 @@ spec:
 				c.post.Platform = "slack"
 			}
 			root := simPost{Platform: "slack", ID: "slack:T1:C1:1", ChannelName: c.post.ChannelName}
-			all := map[string]*offered{root.ID: m.offer(withTexts(root, c.root))}
+			all := map[string]*offered{root.ID: m.offer(withTexts(root, c.root)),
+				"x:7": m.offer(withTexts(simPost{Platform: "x", Lang: "en"}, []string{"azure", "aws"}))}
 			o := m.offer(withTexts(c.post, c.said))
-			if got := o.asked(all[o.root]); got != c.want {
+			if got := o.asked(all[o.root], all[o.repeats]); got != c.want {
 				t.Errorf("asked = %v, want %v", got, c.want)
 			}
 		})
