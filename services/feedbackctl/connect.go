@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+	"github.com/spf13/cobra"
+
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/feedback"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
+)
+
+// connectTimeout is how long a command waits for the broker's first answer.
+const connectTimeout = 10 * time.Second
+
+// connection is where a pipeline's topics are.
+type connection struct {
+	servers []string
+	prefix  string
+}
+
+// connectionFlags adds --kafka and --prefix to a command.
+func (a *app) connectionFlags(cmd *cobra.Command) *connection {
+	c := &connection{}
+	cmd.Flags().StringSliceVar(&c.servers, "kafka", nil, "host:port of the brokers (default $KAFKA_BOOTSTRAP_SERVERS)")
+	cmd.Flags().StringVar(&c.prefix, "prefix", a.env["FEEDBACK_PREFIX"], "prefix of the pipeline's topics, <namespace>.<name> unless the manifest sets one (default $FEEDBACK_PREFIX)")
+	cmd.Flags().Lookup("prefix").DefValue = ""
+	return c
+}
+
+// open connects to the brokers and waits for their first answer.
+func (a *app) open(ctx context.Context, c *connection) (*kafka.Client, error) {
+	var cfg kafka.Config
+	if err := env.ParseWithOptions(&cfg, env.Options{Environment: a.env, Prefix: "KAFKA_"}); err != nil {
+		return nil, usagef("settings of Kafka in the environment: %v", err)
+	}
+	if len(c.servers) > 0 {
+		cfg.BootstrapServers = c.servers
+	}
+	if len(cfg.BootstrapServers) == 0 && cfg.EventHubsConnectionString == "" {
+		return nil, usagef("no brokers are named: give --kafka host:port or set KAFKA_BOOTSTRAP_SERVERS")
+	}
+	client, err := kafka.Open(cfg, "feedbackctl")
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	first, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	if err := client.Ping(first); err != nil {
+		client.Close()
+		return nil, fmt.Errorf("reach Kafka at %s: %w", strings.Join(client.Servers(), ","), err)
+	}
+	return client, nil
+}
+
+// shortNames are the topics of a pipeline as people call them, in the order of the flow.
+var shortNames = []string{"feedback", "scored", "notifications", "dead-letters", "state"}
+
+// topic returns the full name of a topic that is called by its short name: the one that its
+// own variable gives, else the one that the prefix does. What is no short name is a full one.
+func (a *app) topic(c *connection, name string) (string, error) {
+	for _, short := range shortNames {
+		if name != short {
+			continue
+		}
+		if full := a.env["TOPIC_"+strings.ToUpper(strings.ReplaceAll(short, "-", "_"))]; full != "" {
+			return full, nil
+		}
+		if c.prefix == "" {
+			return "", usagef("the prefix of the pipeline's topics is not known: give --prefix, or set FEEDBACK_PREFIX; it is <namespace>.<name>, such as default.azure, unless the manifest sets spec.topics.prefix")
+		}
+		return c.prefix + "." + short, nil
+	}
+	if !strings.Contains(name, ".") && c.prefix == "" {
+		return "", usagef("topic %q: use one of %s, or a topic's full name", name, strings.Join(shortNames, ", "))
+	}
+	return name, nil
+}
+
+// topics returns the full names of all topics of a pipeline.
+func (a *app) topics(c *connection) (feedback.Topics, error) {
+	var names [5]string
+	for i, short := range shortNames {
+		full, err := a.topic(c, short)
+		if err != nil {
+			return feedback.Topics{}, err
+		}
+		names[i] = full
+	}
+	return feedback.Topics{Feedback: names[0], Scored: names[1], Notifications: names[2], DeadLetters: names[3], State: names[4]}, nil
+}

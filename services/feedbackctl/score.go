@@ -1,0 +1,294 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment"
+)
+
+const (
+	// scoreBatch is how many lines are scored at a time, if as many are there.
+	scoreBatch = 500
+	// lineLimit is how much of a line is kept, in bytes: more than any backend reads.
+	lineLimit = 64 << 10
+)
+
+type scoreOptions struct {
+	backend, assume, language, kind string
+	address                         string
+	tls                             bool
+	timeout                         time.Duration
+	output                          string
+}
+
+func (a *app) scoreCommand() *cobra.Command {
+	var o scoreOptions
+	cmd := &cobra.Command{
+		Use:   "score [text ...]",
+		Short: "Score texts: arguments, or the lines of stdin",
+		Long: `score says how positive texts are: its arguments, or the lines of stdin if there are
+none. It answers a line for each, in their order, as soon as it has one.
+
+With -o json a line is an object: score (0 very negative, 1 very positive; absent where the
+text could not be scored), label, language, confidence of the language, model, and for a
+text without a score reason and detail. With -o tsv it is score<TAB>label<TAB>language; the
+score and the label of a text without a score are empty.
+
+It scores in its own process, as the sentiment-scorer does, or asks a server of
+feedback.v1.SentimentScorerService at --address.`,
+		Example: `  feedbackctl score "I love Azure" "The portal is down again!"
+  feedbackctl score -o tsv < messages.txt
+  feedbackctl score --address localhost:9090 --language en < messages.txt
+  feedbackctl score < messages.txt | jq -r 'select(.score < 0.3) | .label'`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := errors.Join(exclude(cmd, "address", "backend"), exclude(cmd, "address", "assume-language")); err != nil {
+				return err
+			}
+			return a.score(cmd.Context(), o, args)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVarP(&o.output, "output", "o", "json", "json or tsv")
+	f.StringVar(&o.language, "language", "", "language of the texts (BCP 47); detected if not given")
+	f.StringVar(&o.kind, "kind", "", "kind of source that the texts come from: slack or x")
+	f.StringVar(&o.backend, "backend", sentiment.VaderName, "what scores in process: "+strings.Join(sentiment.Names(), ", "))
+	f.StringVar(&o.assume, "assume-language", "en", "language of a text whose language is not known, in process; none for none")
+	f.StringVar(&o.address, "address", "", "host:port of a scorer to ask by gRPC instead of scoring in process")
+	f.BoolVar(&o.tls, "tls", false, "encrypt the connection to --address")
+	f.DurationVar(&o.timeout, "timeout", 30*time.Second, "how long --address may take for a batch")
+	complete(cmd, "output", "json", "tsv")
+	complete(cmd, "kind", "slack", "x")
+	complete(cmd, "backend", sentiment.Names()...)
+	return cmd
+}
+
+func (a *app) score(ctx context.Context, o scoreOptions, args []string) error {
+	if err := oneOf("output", o.output, "json", "tsv"); err != nil {
+		return err
+	}
+	kind, err := parseKind(o.kind)
+	if err != nil {
+		return err
+	}
+	backend, closeBackend, err := openBackend(o)
+	if err != nil {
+		return err
+	}
+	defer closeBackend()
+	out := bufio.NewWriterSize(a.out, 64<<10)
+	s := &scoring{backend: backend, language: o.language, kind: kind, out: out, write: sentimentWriter(o.output)}
+	if len(args) > 0 {
+		err = s.batch(ctx, args)
+	} else {
+		err = s.lines(ctx, a.in)
+	}
+	return errors.Join(err, out.Flush())
+}
+
+func parseKind(s string) (feedbackv1.SourceKind, error) {
+	switch s {
+	case "":
+		return feedbackv1.SourceKind_SOURCE_KIND_UNSPECIFIED, nil
+	case "slack":
+		return feedbackv1.SourceKind_SOURCE_KIND_SLACK, nil
+	case "x":
+		return feedbackv1.SourceKind_SOURCE_KIND_X, nil
+	}
+	return 0, oneOf("kind", s, "slack", "x")
+}
+
+func openBackend(o scoreOptions) (sentiment.Backend, func(), error) {
+	if o.address != "" {
+		r, err := dialScorer(o.address, o.tls, o.timeout)
+		if err != nil {
+			return nil, nil, err
+		}
+		return r, r.close, nil
+	}
+	backend, err := sentiment.Open(o.backend, sentiment.Options{AssumeLanguage: o.assume})
+	if err != nil {
+		return nil, nil, &usageError{err}
+	}
+	return backend, func() {}, nil
+}
+
+// scoring writes a line for each text.
+type scoring struct {
+	backend  sentiment.Backend
+	language string
+	kind     feedbackv1.SourceKind
+	out      *bufio.Writer
+	write    func(io.Writer, *feedbackv1.Sentiment) error
+}
+
+// batch scores texts and writes a line for each, in their order.
+func (s *scoring) batch(ctx context.Context, texts []string) error {
+	documents := make([]sentiment.Document, len(texts))
+	for i, text := range texts {
+		documents[i] = sentiment.Document{Text: text, Language: s.language, Kind: s.kind}
+	}
+	sentiments, err := s.backend.Score(ctx, documents)
+	if err != nil {
+		return err
+	}
+	for _, sentiment := range sentiments {
+		if err := s.write(s.out, sentiment); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lines scores the lines of in until its end: the first that comes and what else is there, so
+// that a line typed is answered at once and a file goes in batches.
+func (s *scoring) lines(ctx context.Context, in io.Reader) error {
+	lines, readErr := readLines(ctx, in)
+	for {
+		first, ok := s.next(ctx, lines)
+		if !ok {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return <-readErr
+		}
+		batch := append(make([]string, 0, scoreBatch), first)
+		for len(batch) < scoreBatch {
+			line, ok := ready(lines)
+			if !ok {
+				break
+			}
+			batch = append(batch, line)
+		}
+		if err := s.batch(ctx, batch); err != nil {
+			return err
+		}
+		if len(lines) == 0 { // whoever waits for the answer gets it before more is read
+			if err := s.out.Flush(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (s *scoring) next(ctx context.Context, lines <-chan string) (string, bool) {
+	select {
+	case line, ok := <-lines:
+		return line, ok
+	case <-ctx.Done():
+		return "", false
+	}
+}
+
+func ready(lines <-chan string) (string, bool) {
+	select {
+	case line, ok := <-lines:
+		return line, ok
+	default:
+		return "", false
+	}
+}
+
+// readLines sends the lines of in without their ends, of each at most lineLimit bytes. The
+// last one may lack its end. After the channel is closed, the other one gives the read error.
+func readLines(ctx context.Context, in io.Reader) (<-chan string, <-chan error) {
+	lines := make(chan string, 2*scoreBatch)
+	result := make(chan error, 1)
+	go func() {
+		defer close(lines)
+		r := bufio.NewReaderSize(in, lineLimit)
+		for {
+			line, err := readLine(r)
+			if err == nil || line != "" {
+				select {
+				case lines <- strings.TrimSuffix(line, "\r"):
+				case <-ctx.Done():
+					result <- ctx.Err()
+					return
+				}
+			}
+			if err != nil {
+				if errors.Is(err, io.EOF) {
+					err = nil
+				}
+				result <- err
+				return
+			}
+		}
+	}()
+	return lines, result
+}
+
+// readLine returns the next line, or as much of it as lineLimit allows, without its end.
+func readLine(r *bufio.Reader) (string, error) {
+	line, err := r.ReadSlice('\n')
+	text := strings.TrimSuffix(string(line), "\n")
+	for errors.Is(err, bufio.ErrBufferFull) {
+		_, err = r.ReadSlice('\n')
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		return text, fmt.Errorf("read stdin: %w", err)
+	}
+	return text, err
+}
+
+// scoreLine is a line of -o json.
+type scoreLine struct {
+	Score      *float64 `json:"score,omitempty"`
+	Label      string   `json:"label,omitempty"`
+	Language   string   `json:"language"`
+	Confidence float64  `json:"confidence"`
+	Model      string   `json:"model"`
+	Reason     string   `json:"reason,omitempty"`
+	Detail     string   `json:"detail,omitempty"`
+}
+
+func sentimentWriter(output string) func(io.Writer, *feedbackv1.Sentiment) error {
+	if output == "tsv" {
+		return func(w io.Writer, s *feedbackv1.Sentiment) error {
+			_, err := io.WriteString(w, scoreText(s)+"\t"+labelWord(s)+"\t"+safe(s.GetLanguage().GetTag())+"\n")
+			return err
+		}
+	}
+	return func(w io.Writer, s *feedbackv1.Sentiment) error { return writeJSON(w, newScoreLine(s)) }
+}
+
+func newScoreLine(s *feedbackv1.Sentiment) scoreLine {
+	return scoreLine{
+		Score: s.Score, Label: labelWord(s), Language: s.GetLanguage().GetTag(), Confidence: s.GetLanguage().GetConfidence(),
+		Model: s.GetModel(), Reason: reasonWord(s), Detail: s.GetUnscoredDetail(),
+	}
+}
+
+// scoreText is the score with four digits, or nothing.
+func scoreText(s *feedbackv1.Sentiment) string {
+	if s == nil || s.Score == nil {
+		return ""
+	}
+	return strconv.FormatFloat(s.GetScore(), 'f', 4, 64)
+}
+
+// labelWord is negative, neutral or positive; nothing without a score.
+func labelWord(s *feedbackv1.Sentiment) string {
+	if s.GetLabel() == feedbackv1.Label_LABEL_UNSPECIFIED {
+		return ""
+	}
+	return strings.ToLower(strings.TrimPrefix(s.GetLabel().String(), "LABEL_"))
+}
+
+// reasonWord is why there is no score: deleted, no_text, language or refused.
+func reasonWord(s *feedbackv1.Sentiment) string {
+	if s.GetUnscoredReason() == feedbackv1.UnscoredReason_UNSCORED_REASON_UNSPECIFIED {
+		return ""
+	}
+	return strings.ToLower(strings.TrimPrefix(s.GetUnscoredReason().String(), "UNSCORED_REASON_"))
+}

@@ -1,0 +1,253 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment"
+)
+
+func TestScoreJSON(t *testing.T) {
+	got := call{}.run(t, "score", "I love it", "", "I hate it", "Das ist sehr schlecht").ok(t)
+	var lines []scoreLine
+	for line := range strings.Lines(got.out) {
+		var l scoreLine
+		if err := json.Unmarshal([]byte(line), &l); err != nil {
+			t.Fatalf("line %q: %v", line, err)
+		}
+		if (l.Score == nil) == (l.Reason == "") {
+			t.Errorf("line %q, want either a score or a reason", line)
+		}
+		l.Score, l.Confidence, l.Model, l.Detail = nil, 0, "", ""
+		lines = append(lines, l)
+	}
+	want := []scoreLine{
+		{Label: "positive", Language: "en"},
+		{Language: "und", Reason: "no_text"},
+		{Label: "negative", Language: "en"},
+		{Language: "de", Reason: "language"},
+	}
+	if diff := cmp.Diff(want, lines); diff != "" {
+		t.Errorf("lines (-want +got):\n%s", diff)
+	}
+}
+
+func TestScoreTSV(t *testing.T) {
+	in := "I love it\r\n\nDas ist sehr schlecht\nno end of line"
+	got := call{in: strings.NewReader(in)}.run(t, "score", "-o", "tsv").ok(t)
+	want := []string{"0.8185\tpositive\ten", "\t\tund", "\t\tde", "0.3520\tnegative\ten"}
+	if diff := cmp.Diff(strings.Join(want, "\n")+"\n", got.out); diff != "" {
+		t.Errorf("stdout (-want +got):\n%s", diff)
+	}
+	if got.err != "" {
+		t.Errorf("stderr %q, want nothing", got.err)
+	}
+}
+
+func TestScoreFixesTheLanguage(t *testing.T) {
+	got := call{}.run(t, "score", "--language", "de", "-o", "tsv", "I love it").ok(t)
+	if got, want := got.out, "\t\tde\n"; got != want {
+		t.Errorf("stdout %q, want %q", got, want)
+	}
+}
+
+func TestScoreOfNothing(t *testing.T) {
+	if got := (call{}).run(t, "score").ok(t); got.out != "" {
+		t.Errorf("stdout %q, want nothing", got.out)
+	}
+}
+
+// numbered are n lines whose score tells their place: every third is positive, and so on.
+func numbered(n int) (in string, want []string) {
+	texts := []string{"I love it", "I hate it", "", "it opens at nine"}
+	labels := []string{"positive", "negative", "", "neutral"}
+	var b strings.Builder
+	state := uint32(1)
+	for range n {
+		state = state*1664525 + 1013904223
+		k := state >> 30
+		b.WriteString(texts[k] + "\n")
+		want = append(want, labels[k])
+	}
+	return b.String(), want
+}
+
+func checkOrder(t *testing.T, out string, want []string) {
+	t.Helper()
+	lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
+	if got, want := len(lines), len(want); got != want {
+		t.Fatalf("%d lines, want %d", got, want)
+	}
+	for i, line := range lines {
+		if got := strings.Split(line, "\t")[1]; got != want[i] {
+			t.Fatalf("line %d: label %q, want %q", i, got, want[i])
+		}
+	}
+}
+
+func TestScoreKeepsTheOrderOfTenThousandLines(t *testing.T) {
+	in, want := numbered(10_000)
+	got := call{in: strings.NewReader(in)}.run(t, "score", "-o", "tsv").ok(t)
+	checkOrder(t, got.out, want)
+}
+
+func TestScoreAnswersALineBeforeTheNextIsThere(t *testing.T) {
+	inR, inW := io.Pipe()
+	outR, outW := io.Pipe()
+	done := make(chan int)
+	go func() {
+		defer outW.Close()
+		done <- call{in: inR}.runTo(t, outW, io.Discard, "score", "-o", "tsv")
+	}()
+	answers := bufio.NewReader(outR)
+	for i, text := range []string{"I love it", "I hate it"} {
+		fmt.Fprintln(inW, text)
+		if got, err := answers.ReadString('\n'); err != nil || !strings.Contains(got, []string{"positive", "negative"}[i]) {
+			t.Fatalf("answer to %q: %q, %v", text, got, err)
+		}
+	}
+	inW.Close()
+	go func() { _, _ = io.Copy(io.Discard, answers) }()
+	if code := <-done; code != exitOK {
+		t.Errorf("exit status %d, want 0", code)
+	}
+}
+
+func TestScoreBoundsALine(t *testing.T) {
+	in := strings.Repeat("I love it ", 1<<20) + "\nI hate it\n"
+	got := call{in: strings.NewReader(in)}.run(t, "score", "-o", "tsv").ok(t)
+	checkOrder(t, got.out, []string{"positive", "negative"})
+}
+
+func TestScoreTellsOfAReadError(t *testing.T) {
+	in := io.MultiReader(strings.NewReader("I love it\n"), brokenReader{})
+	got := call{in: in}.run(t, "score", "-o", "tsv")
+	if got.code != exitFailed || !strings.Contains(got.err, "disk on fire") || !strings.Contains(got.out, "positive") {
+		t.Errorf("%+v, want the first line's score, the error and status 1", got)
+	}
+}
+
+type brokenReader struct{}
+
+func (brokenReader) Read([]byte) (int, error) { return 0, errors.New("disk on fire") }
+
+func TestScoreEndsOnAnInterrupt(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	inR, inW := io.Pipe()
+	defer inW.Close()
+	cancel()
+	if got := (call{in: inR, ctx: ctx}).run(t, "score"); got.code != exitInterrupted {
+		t.Errorf("exit status %d, want %d", got.code, exitInterrupted)
+	}
+}
+
+// scorerServer is a SentimentScorerService of a function.
+type scorerServer struct {
+	feedbackv1.UnimplementedSentimentScorerServiceServer
+	score func(context.Context, *feedbackv1.ScoreRequest) (*feedbackv1.ScoreResponse, error)
+}
+
+func (s *scorerServer) Score(ctx context.Context, r *feedbackv1.ScoreRequest) (*feedbackv1.ScoreResponse, error) {
+	return s.score(ctx, r)
+}
+
+func serveScorer(t *testing.T, score func(context.Context, *feedbackv1.ScoreRequest) (*feedbackv1.ScoreResponse, error)) string {
+	t.Helper()
+	lis, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := grpc.NewServer()
+	feedbackv1.RegisterSentimentScorerServiceServer(g, &scorerServer{score: score})
+	go func() { _ = g.Serve(lis) }()
+	t.Cleanup(g.Stop)
+	return lis.Addr().String()
+}
+
+func TestScoreByGRPC(t *testing.T) {
+	backend, err := sentiment.Open(sentiment.VaderName, sentiment.Options{AssumeLanguage: "en"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	requests := 0
+	address := serveScorer(t, func(ctx context.Context, r *feedbackv1.ScoreRequest) (*feedbackv1.ScoreResponse, error) {
+		if requests++; requests == 1 {
+			return nil, status.Error(codes.Unavailable, "starting") // is tried again
+		}
+		var documents []sentiment.Document
+		for _, d := range r.GetDocuments() {
+			if len(d.GetText()) > remoteText {
+				return nil, status.Errorf(codes.InvalidArgument, "%d bytes", len(d.GetText()))
+			}
+			documents = append(documents, sentiment.Document{Text: d.GetText(), Language: d.GetLanguage(), Kind: d.GetKind()})
+		}
+		sentiments, err := backend.Score(ctx, documents)
+		return &feedbackv1.ScoreResponse{Sentiments: sentiments}, err
+	})
+	in, want := numbered(10_000)
+	for range 200 { // more than a request takes, and no UTF-8
+		in += strings.Repeat("é", 30_000) + "\xff\n"
+		want = append(want, "neutral")
+	}
+	got := call{in: strings.NewReader(in)}.run(t, "score", "-o", "tsv", "--language", "en", "--address", address).ok(t)
+	checkOrder(t, got.out, want)
+	if requests < 20 || requests > 200 {
+		t.Errorf("%d requests for 10,200 lines, want batches", requests)
+	}
+}
+
+func TestScoreByGRPCExplainsFailures(t *testing.T) {
+	tests := []struct {
+		name  string
+		score func(context.Context, *feedbackv1.ScoreRequest) (*feedbackv1.ScoreResponse, error)
+		says  string
+	}{
+		{"refused", func(context.Context, *feedbackv1.ScoreRequest) (*feedbackv1.ScoreResponse, error) {
+			return nil, status.Error(codes.InvalidArgument, "documents: too many")
+		}, "documents: too many"},
+		{"no such service", func(context.Context, *feedbackv1.ScoreRequest) (*feedbackv1.ScoreResponse, error) {
+			return nil, status.Error(codes.Unimplemented, "unknown service")
+		}, "9090"},
+		{"too few", func(context.Context, *feedbackv1.ScoreRequest) (*feedbackv1.ScoreResponse, error) {
+			return &feedbackv1.ScoreResponse{}, nil
+		}, "0 sentiments for 1 texts"},
+		{"too slow", func(ctx context.Context, _ *feedbackv1.ScoreRequest) (*feedbackv1.ScoreResponse, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}, "--timeout"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			address := serveScorer(t, test.score)
+			got := call{}.run(t, "score", "--address", address, "--timeout", "100ms", "x")
+			if got.code != exitFailed || !strings.Contains(got.err, test.says) || !strings.Contains(got.err, address) {
+				t.Errorf("%+v, want status 1 and %q", got, test.says)
+			}
+		})
+	}
+}
+
+func BenchmarkScoreLines(b *testing.B) {
+	in := strings.Repeat("Azure portal is down again, this is the third time this week. Really frustrating!\n", 10_000)
+	n := 0
+	for b.Loop() {
+		if code := (call{in: strings.NewReader(in)}).runTo(b, io.Discard, io.Discard, "score"); code != exitOK {
+			b.Fatal(code)
+		}
+		n += 10_000
+	}
+	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "lines/s")
+}
