@@ -62,6 +62,11 @@ func (a api) root(ctx context.Context, channel, ts string) (*slack.Msg, error) {
 	return nil, nil
 }
 
+func (a api) channelName(ctx context.Context, id string) (string, error) {
+	ch, err := a.Channel(ctx, id)
+	return ch.Name, err
+}
+
 func (a api) join(ctx context.Context, channel string) error {
 	_, _, _, err := a.JoinConversationContext(ctx, channel)
 	return err

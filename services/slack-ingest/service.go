@@ -194,7 +194,7 @@ func (s *service) ingestOptions(who *slack.AuthTestResponse) ingest.Options {
 		Rules:     event.Rules{OwnUser: who.UserID, OwnBot: who.BotID, IncludeBots: s.cfg.IncludeBots},
 		ID:        feedback.SlackID,
 		Accepts:   s.cfg.Match.Event, Follows: follow.Event,
-		Channel: s.channels.Name, User: s.api.User, Root: s.api.root,
+		Channel: s.channels.Name, User: s.api.User, ChannelName: s.api.channelName, Root: s.api.root,
 		Record: func(e *feedbackv1.Event) (kafka.Record, error) {
 			return feedback.EventRecord(s.cfg.Topics.Feedback, s.format, e)
 		},

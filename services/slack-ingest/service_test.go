@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -15,11 +16,13 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/feedback"
@@ -41,6 +44,7 @@ func TestMain(m *testing.M) {
 type world struct {
 	t      *testing.T
 	slack  *fakeslack.Slack
+	broker *kfake.Cluster
 	kafka  *kafka.Client
 	env    []string
 	probes string
@@ -77,7 +81,7 @@ func newWorld(t *testing.T, env ...string) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = client.Close() })
-	w := &world{t: t, slack: fakeslack.New(t), kafka: client, probes: freeAddress(t), log: &buffer{}}
+	w := &world{t: t, broker: cluster, slack: fakeslack.New(t), kafka: client, probes: freeAddress(t), log: &buffer{}}
 	w.env = append([]string{
 		"SLACK_INGEST_PROCESS=1", "PIPELINE=default/test", "INSTANCE=one", "LISTEN_ADDRESS=" + w.probes, "SOURCE=community",
 		"KAFKA_BOOTSTRAP_SERVERS=" + strings.Join(cluster.ListenAddrs(), ","), "SLACK_CHANNELS=feedback",
@@ -208,6 +212,7 @@ func (w *world) condition(name string) *feedbackv1.Health_Condition {
 }
 
 func TestSocketMode(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	before := w.slack.Post("C1", "Azure was slow yesterday")
 	w.slack.Post("C1", "lunch?")
@@ -246,6 +251,7 @@ func TestSocketMode(t *testing.T) {
 }
 
 func TestBadInputFlowsOn(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.start()
 	w.until("a connection", func() bool { return w.slack.Connections() == 1 })
@@ -271,6 +277,7 @@ func TestBadInputFlowsOn(t *testing.T) {
 }
 
 func TestGapIsReadBack(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	old := w.slack.Post("C1", "azure: thread to come")
 	edited := w.slack.Post("C1", "azure: befor")
@@ -310,7 +317,64 @@ func micros(ts string) uint64 {
 	return n
 }
 
+// TestNoAckWithoutTheBroker: a record that the broker does not take is not acknowledged, and
+// arrives when it does, although Slack delivers nothing again.
+func TestNoAckWithoutTheBroker(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "SLACK_SWEEP_INTERVAL=1h")
+	w.start()
+	w.until("a connection", func() bool { return w.slack.Connections() == 1 })
+	first := w.slack.Post("C1", "azure one")
+	w.slack.Deliver("C1", first)
+	w.arrives(first)
+
+	var down atomic.Bool
+	down.Store(true)
+	w.broker.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		w.broker.KeepControl()
+		if down.Load() {
+			return nil, errors.New("away"), true // the connection is closed
+		}
+		return nil, nil, false
+	})
+	second := w.slack.Post("C1", "azure two")
+	envelope := w.slack.Deliver("C1", second)
+	w.until("a readiness that says so", func() bool {
+		res, err := http.Get("http://" + w.probes + "/readyz")
+		if err != nil {
+			return false
+		}
+		defer func() { _ = res.Body.Close() }()
+		return res.StatusCode == http.StatusServiceUnavailable
+	})
+	if w.slack.Acked(envelope) || w.event(second) != nil {
+		t.Error("acknowledged without the broker, want not")
+	}
+	down.Store(false)
+	w.arrives(second)
+	if w.slack.Acked(envelope) {
+		t.Error("acknowledged long after Slack's limit, want not: Slack delivers it again")
+	}
+	again := w.slack.Deliver("C1", second)
+	w.until("the acknowledgement of the next delivery", func() bool { return w.slack.Acked(again) })
+}
+
+// TestSwallowed: the sweep finds what a connection swallowed, says so and renews it.
+func TestSwallowed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.start()
+	w.until("good health", func() bool { return w.condition("slack").GetLevel() == health.Good })
+	<-time.After(6 * time.Second) // younger connections are not blamed
+	opened := w.slack.Calls("apps.connections.open")
+	swallowed := w.slack.Post("C1", "azure, swallowed")
+	w.arrives(swallowed)
+	w.until("degraded health", func() bool { return w.condition("slack").GetReason() == "EventsMissed" })
+	w.until("a new connection", func() bool { return w.slack.Calls("apps.connections.open") > opened })
+}
+
 func TestRefusedToken(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.start()
 	w.until("good health", func() bool { return w.condition("slack").GetLevel() == health.Good })
@@ -328,6 +392,7 @@ func TestRefusedToken(t *testing.T) {
 }
 
 func TestJoinsAndNamesWhatIsMissing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "SLACK_CHANNELS=#support,nowhere")
 	w.slack.AddChannel("C2", "support", false)
 	ts := w.slack.Post("C2", "azure is down")
@@ -346,6 +411,7 @@ func TestJoinsAndNamesWhatIsMissing(t *testing.T) {
 }
 
 func TestHTTP(t *testing.T) {
+	t.Parallel()
 	address := freeAddress(t)
 	w := newWorld(t, "SLACK_MODE=HTTP", "SLACK_SIGNING_SECRET=shh", "HTTP_LISTEN_ADDRESS="+address)
 	w.start()

@@ -47,6 +47,8 @@ type Options struct {
 	Channel func(id string) (name string, followed bool)
 	// User gives a person by id.
 	User func(ctx context.Context, id string) (*feedbackv1.Author, error)
+	// ChannelName gives any channel's name by id, for mentions.
+	ChannelName func(ctx context.Context, id string) (string, error)
 	// Root reads the first message of a thread; nil if it is gone for good.
 	Root func(ctx context.Context, channel, ts string) (*slack.Msg, error)
 	// Record makes an event a record.
@@ -106,6 +108,7 @@ func (i *Ingester) Handle(ctx context.Context, changes []event.Change) []Result 
 	var at []int
 	lookups, cancel := context.WithTimeout(ctx, budget(changes))
 	defer cancel()
+	i.warm(lookups, changes)
 	for n, c := range changes {
 		e, reason, err := i.plan(lookups, c)
 		switch {

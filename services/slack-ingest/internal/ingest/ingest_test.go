@@ -45,6 +45,7 @@ func newBench(t *testing.T, match feedback.Match) *bench {
 			}
 			return &feedbackv1.Author{Id: id, Handle: strings.ToLower(id), DisplayName: "Person " + id}, nil
 		},
+		ChannelName: func(_ context.Context, id string) (string, error) { return "name-of-" + id, nil },
 		Root: func(_ context.Context, _, ts string) (*slack.Msg, error) {
 			b.asked++
 			return b.roots[ts], b.rootErr
@@ -180,9 +181,9 @@ func feedbackRevision(e *feedbackv1.Event) string {
 func TestParentAndNames(t *testing.T) {
 	b := newBench(t, azure)
 	b.roots["0.000009"] = &slack.Msg{User: "U2", Text: "azure is down, <@U5> " + strings.Repeat("x", 400), Timestamp: "0.000009"}
-	b.Handle(t.Context(), []event.Change{reply("2.000001", "0.000009", "hi <@U5> and <@U404>"), reply("3.000001", "0.000009", "two")})
+	b.Handle(t.Context(), []event.Change{reply("2.000001", "0.000009", "hi <@U5> and <@U404> in <#C9|> and <#C1>"), reply("3.000001", "0.000009", "two")})
 	e := b.written[0]
-	if got, want := e.GetText(), "hi @Person U5 and @U404"; got != want {
+	if got, want := e.GetText(), "hi @Person U5 and @U404 in #name-of-C9 and #feedback"; got != want {
 		t.Errorf("text = %q, want %q", got, want)
 	}
 	if got, want := e.GetParent().GetId(), "slack:T1:C1:0.000009"; got != want {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/slack-go/slack"
+	"golang.org/x/sync/errgroup"
 
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
 	"github.com/feedback-pipelines/feedback-pipelines/services/slack-ingest/internal/event"
@@ -167,43 +168,69 @@ func (i *Ingester) names(ctx context.Context) event.Names {
 			return a.GetHandle()
 		},
 		Channel: func(id string) string {
-			name, _ := i.Channel(id)
-			return name
+			if name, followed := i.Channel(id); followed {
+				return name
+			}
+			return lookup(ctx, i, id, i.ChannelName)
 		},
 	}
 }
 
-// user looks a person up. A name is never worth an event: where it cannot be had the id
-// stays, and for a while no other is asked for.
-func (i *Ingester) user(ctx context.Context, id string) *feedbackv1.Author {
-	if i.cooling.until(id).After(i.Now()) {
-		return nil
+// warm asks for the authors of several messages at once, so that each by itself is known.
+func (i *Ingester) warm(ctx context.Context, changes []event.Change) {
+	people := map[string]bool{}
+	for _, c := range changes {
+		if _, followed := i.Channel(c.Channel); followed && c.Message != nil && c.Message.User != "" && i.Rules.LeftOut(c.Message) == "" {
+			people[c.Message.User] = true
+		}
 	}
-	a, err := i.User(ctx, id)
-	if err != nil {
-		i.cooling.add(id, i.Now().Add(coolDown))
-		return nil
+	if len(people) < 2 {
+		return
 	}
-	return a
+	var all errgroup.Group
+	all.SetLimit(8)
+	for id := range people {
+		all.Go(func() error { i.user(ctx, id); return nil })
+	}
+	_ = all.Wait()
 }
 
-// cooling are people whose name could not be had, and until when not to ask again.
+func (i *Ingester) user(ctx context.Context, id string) *feedbackv1.Author {
+	return lookup(ctx, i, id, i.User)
+}
+
+// lookup asks for who or what bears an id. A name is never worth an event: where it cannot
+// be had it is the zero value, and for a while that id is not asked for again.
+func lookup[T any](ctx context.Context, i *Ingester, id string, ask func(context.Context, string) (T, error)) T {
+	var none T
+	if i.cooling.until(id).After(i.Now()) {
+		return none
+	}
+	v, err := ask(ctx, id)
+	if err != nil {
+		i.cooling.add(id, i.Now().Add(coolDown))
+		return none
+	}
+	return v
+}
+
+// cooling are ids whose name could not be had, and until when not to ask again.
 type cooling struct {
-	mu     sync.Mutex
-	people map[string]time.Time
+	mu  sync.Mutex
+	ids map[string]time.Time
 }
 
 func (c *cooling) until(id string) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.people[id]
+	return c.ids[id]
 }
 
 func (c *cooling) add(id string, t time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.people == nil || len(c.people) > 1000 {
-		c.people = map[string]time.Time{}
+	if c.ids == nil || len(c.ids) > 1000 {
+		c.ids = map[string]time.Time{}
 	}
-	c.people[id] = t
+	c.ids[id] = t
 }
