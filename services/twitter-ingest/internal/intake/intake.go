@@ -75,16 +75,24 @@ func (in *Intake) Take(ctx context.Context, live time.Duration, pages ...*post.P
 	return nil
 }
 
-// Delete publishes that X no longer shows a post.
+// Delete publishes, once, that X no longer shows a post.
 func (in *Intake) Delete(ctx context.Context, eventID string) error {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	key := sha256.Sum256([]byte("deleted " + eventID))
+	if in.known.has(key) {
+		return nil
+	}
 	e := post.Deletion(eventID, in.o.Source, time.Now())
 	r, err := feedback.EventRecord(in.o.Topics.Feedback, in.o.Format, e)
 	if err != nil {
 		return err
 	}
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	return in.o.Write(ctx, r)
+	if err := in.o.Write(ctx, r); err != nil {
+		return fmt.Errorf("publish the deletion of %s: %w", eventID, err)
+	}
+	in.known.add(key)
+	return nil
 }
 
 // Malformed publishes a line that is no answer of X as a dead letter.

@@ -1,0 +1,97 @@
+// Twitter-ingest brings the posts of one query on X into Kafka: by recent search, or by the
+// filtered stream with the search beside it.
+//
+// It guarantees that every post that X's search tells of, from the backfill's begin on, is
+// written to the feedback topic at least once, under an id and a revision that depend on the
+// post alone; that X is never asked for more posts on a UTC day than the budget allows; and
+// that a crash, a rate limit, a refusal or a broker that is down delays posts and never
+// skips them.
+//
+// Its limits: posts that were open in a gap for more than seven days, X's history, are lost
+// and reported. When the budget ends under the stream, X may bill posts that it has sent and
+// nobody read. X tells of a deletion, and of an edit that no longer matches the query, only
+// when a post is looked up: that is done three times for a post that this process has read,
+// within the UTC day on which it was read, when X bills it no more; later ones are not seen.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/feedback"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/health"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/run"
+)
+
+func main() { os.Exit(run.Main("twitter-ingest", &config{}, start)) }
+
+// start ingests until ctx ends, then finishes the page in hand.
+func start(ctx context.Context, p *run.Process, c *config) error {
+	client, err := kafka.Open(c.Kafka, "twitter-ingest/"+c.Source)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	log := p.Log.With("source", c.Source)
+	reporter := health.New("twitter-ingest/"+c.Source, c.Instance)
+	stopHealth := report(p, reporter, client, c)
+	defer stopHealth()
+
+	p.Ready("kafka", errors.New("waiting for the topics"))
+	if err := client.WaitTopics(ctx, log, c.Topics.Feedback, c.Topics.DeadLetters, c.Topics.State); err != nil {
+		return stopped(ctx, err)
+	}
+	saved, err := checkpoint(ctx, client, c, reporter)
+	if err != nil {
+		return stopped(ctx, err)
+	}
+	s := newSource(c, world{log: log, health: reporter, metrics: p.Metrics, saved: saved, write: client.Write})
+	p.Ready("kafka", nil)
+	log.Info("ingesting", "mode", c.X.Mode, "interval", c.X.Interval, "budget_used", s.progress.Budget().GetUsed(), "budget_limit", c.X.DailyPostBudget)
+	return s.run(ctx, p.Work())
+}
+
+// stopped is nil for an error that a stop made.
+func stopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// report writes the health until the returned function is called.
+func report(p *run.Process, r *health.Reporter, client *kafka.Client, c *config) (stop func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(p.Work()))
+	var g errgroup.Group
+	g.Go(func() error { return r.Run(ctx, client.Write, c.Topics.State, feedback.Format(c.ValueFormat)) })
+	return func() {
+		cancel()
+		if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+			p.Log.Warn("cannot take the health record back", "error", err)
+		}
+	}
+}
+
+// checkpoint reads the source's checkpoint, as often as it takes: to begin without it would
+// read, and pay for, everything again.
+func checkpoint(ctx context.Context, client *kafka.Client, c *config, r *health.Reporter) (*feedbackv1.SourceState, error) {
+	for wait := time.Second; ; wait = min(2*wait, time.Minute) {
+		saved, err := feedback.LoadCheckpoint(ctx, client, c.Topics.State, c.Source)
+		if err == nil || ctx.Err() != nil {
+			return saved, err
+		}
+		r.Failed("kafka", "CheckpointUnreadable", fmt.Sprintf("the checkpoint of %s in topic %s cannot be read: %v; it is tried again", c.Source, c.Topics.State, err))
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+}

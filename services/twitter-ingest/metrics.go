@@ -1,0 +1,60 @@
+package main
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics are what Prometheus sees of a source.
+type metrics struct {
+	requests    *prometheus.CounterVec
+	elements    *prometheus.CounterVec
+	lost        prometheus.Counter
+	connections prometheus.Counter
+	seconds     prometheus.Histogram
+}
+
+func newMetrics() *metrics {
+	counter := func(name, help string) prometheus.CounterOpts { return prometheus.CounterOpts{Name: name, Help: help} }
+	return &metrics{
+		requests: prometheus.NewCounterVec(counter("feedback_x_requests_total",
+			"Requests to X by endpoint and HTTP status; 0: no answer."), []string{"endpoint", "status"}),
+		elements: prometheus.NewCounterVec(counter("feedback_x_posts_total",
+			"Posts by what became of them: ingested, repeated (published before, left out), dead_lettered, deleted."), []string{"outcome"}),
+		lost: prometheus.NewCounter(counter("feedback_x_gaps_lost_total",
+			"Gaps that were open for longer than X's search reaches back; their posts are lost.")),
+		connections: prometheus.NewCounter(counter("feedback_x_stream_connections_total", "Connections to the filtered stream.")),
+		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "feedback_x_latency_seconds",
+			Help: "From when a post was made to when Kafka had it, for posts that arrived live.", Buckets: prometheus.ExponentialBuckets(0.5, 2, 10)}),
+	}
+}
+
+// register has reg serve the metrics; now gives the gauges.
+func (m *metrics) register(reg prometheus.Registerer, now func() figures) {
+	gauge := func(name, help string, f func(figures) float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return f(now()) })
+	}
+	reg.MustRegister(m.requests, m.elements, m.lost, m.connections, m.seconds,
+		gauge("feedback_x_budget_used", "Posts read on this UTC day, those that were asked for included.", func(f figures) float64 { return f.used }),
+		gauge("feedback_x_budget_limit", "Most posts to read on a UTC day.", func(f figures) float64 { return f.limit }),
+		gauge("feedback_x_window_lag_seconds", "Age of the oldest post that may be unread.", func(f figures) float64 { return f.lag }),
+		gauge("feedback_x_window_gaps", "Open gaps below the newest post.", func(f figures) float64 { return f.gaps }))
+}
+
+func (m *metrics) request(endpoint string, status int) {
+	m.requests.WithLabelValues(endpoint, strconv.Itoa(status)).Inc()
+}
+
+func (m *metrics) posts(ingested, repeated, dead int) {
+	m.elements.WithLabelValues("ingested").Add(float64(ingested))
+	m.elements.WithLabelValues("repeated").Add(float64(repeated))
+	m.elements.WithLabelValues("dead_lettered").Add(float64(dead))
+}
+
+func (m *metrics) latency(d time.Duration, backfilled bool) {
+	if !backfilled {
+		m.seconds.Observe(d.Seconds())
+	}
+}
