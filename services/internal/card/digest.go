@@ -41,7 +41,7 @@ type Digest struct {
 func Rank(items []Item, bestFirst bool) {
 	sort.SliceStable(items, func(i, j int) bool {
 		a, b := items[i].Event, items[j].Event
-		as, bs := a.GetSentiment().Score, b.GetSentiment().Score
+		as, bs := score(a), score(b)
 		switch {
 		case as == nil || bs == nil:
 			if (as == nil) != (bs == nil) {
@@ -52,6 +52,13 @@ func Rank(items []Item, bestFirst bool) {
 		}
 		return a.GetEvent().GetCreatedAt().AsTime().After(b.GetEvent().GetCreatedAt().AsTime())
 	})
+}
+
+func score(s *feedbackv1.ScoredEvent) *float64 {
+	if m := s.GetSentiment(); m != nil {
+		return m.Score
+	}
+	return nil
 }
 
 // Build returns the digest's message: how many, since when, and the first few of them

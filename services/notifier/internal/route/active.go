@@ -165,6 +165,12 @@ func (a *active) checkPause() {
 	a.alive = now
 }
 
+// awake tells whether the process has certainly not been stopped since the loop chose what
+// to do: only then is a lease taken.
+func (a *active) awake(ctx context.Context) bool {
+	return ctx.Err() == nil && time.Since(a.alive) < maxPause
+}
+
 // nap is how long the loop sleeps when there is nothing to do: until its turn, a tick at
 // most.
 func (a *active) nap() time.Duration {
@@ -188,7 +194,7 @@ func (a *active) act(ctx context.Context) bool {
 	a.alternate = !a.alternate
 	job(ctx)
 	a.Pacer.Done(time.Now())
-	if time.Since(now) > lease {
+	if time.Since(now) > maxPause { // slow, or stopped in the middle: it cannot be told
 		a.still = time.Now().Add(settle)
 	}
 	_ = a.flush()

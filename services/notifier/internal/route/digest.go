@@ -126,7 +126,7 @@ func (a *active) postDigest(ctx context.Context) {
 		a.digestNotPosted(err)
 		return
 	}
-	if ctx.Err() != nil {
+	if !a.awake(ctx) {
 		return
 	}
 	p.note.Place = place(at)

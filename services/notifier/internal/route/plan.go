@@ -26,6 +26,9 @@ func (a *active) plan(r kafka.Record) {
 		a.done([]position{pos})
 		return
 	}
+	if s.Sentiment == nil {
+		s.Sentiment = &feedbackv1.Sentiment{} // not scored, and no reason given
+	}
 	now := time.Now()
 	a.Health.Event(now)
 	since := now

@@ -23,8 +23,11 @@ func (a *active) note(it *item, state feedbackv1.Notification_State) *feedbackv1
 	e := it.event.GetEvent()
 	n := &feedbackv1.Notification{
 		EventId: e.GetId(), Revision: e.GetRevision(), Route: a.Name, State: state,
-		Count: 1, Score: it.event.GetSentiment().Score,
+		Count: 1,
 		ObservedAt: timestamppb.Now(), CreatedAt: e.GetCreatedAt(),
+	}
+	if m := it.event.GetSentiment(); m != nil {
+		n.Score = m.Score
 	}
 	if keys := memory.Keys(e); len(keys) > 0 {
 		n.CollapseKey = keys[0]

@@ -15,11 +15,13 @@ import (
 // restore rebuilds the memory from `notifications` and resolves every doubt that the last
 // owner left, before anything is told. It returns an error only when ctx has ended.
 func (a *active) restore(ctx context.Context) error {
+	begin := time.Now()
 	if err := a.again(ctx, func() error { return a.remember(ctx) }); err != nil {
 		return err
 	}
 	open := a.mem.Open()
-	if err := a.awaitLeases(ctx, open); err != nil {
+	leased := a.leased(open)
+	if err := sleep(ctx, leased); err != nil {
 		return err
 	}
 	if err := a.again(ctx, func() error { return a.resolveOpen(ctx, open) }); err != nil {
@@ -31,6 +33,9 @@ func (a *active) restore(ctx context.Context) error {
 	}
 	a.mem.Forget(now.Add(-a.memoryFor()), memory.MaxTold)
 	a.alive, a.fetched, a.gained = now, now, now
+	if now.Sub(begin)-leased > maxPause { // slow, or stopped meanwhile: it cannot be told
+		a.still = now.Add(settle)
+	}
 	return a.flush()
 }
 
@@ -82,9 +87,9 @@ type scanError struct{ error }
 
 func (e *scanError) Unwrap() error { return e.error }
 
-// awaitLeases waits until no other process may still post on one of the intents. A lease
+// leased is for how long another process may still post on one of the intents. A lease
 // cannot last longer than our own from now, whatever the other's clock says.
-func (a *active) awaitLeases(ctx context.Context, open []*feedbackv1.Notification) error {
+func (a *active) leased(open []*feedbackv1.Notification) time.Duration {
 	now := time.Now()
 	until := now
 	for _, n := range open {
@@ -92,7 +97,7 @@ func (a *active) awaitLeases(ctx context.Context, open []*feedbackv1.Notificatio
 			until = t
 		}
 	}
-	return sleep(ctx, min(until.Sub(now), lease))
+	return min(until.Sub(now), lease)
 }
 
 // resolveOpen looks up all open intents at once. Those that stand get their outcome; the

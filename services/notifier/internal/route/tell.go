@@ -29,7 +29,7 @@ func (a *active) tell(ctx context.Context) {
 		a.failed(err)
 		return
 	}
-	if ctx.Err() != nil {
+	if !a.awake(ctx) {
 		return
 	}
 	intent := a.note(it, feedbackv1.Notification_STATE_INTENT)

@@ -52,6 +52,7 @@ type Slack struct {
 	mu     sync.Mutex
 	joined bool
 	probes int
+	closed bool // the last time that the channel was probed
 }
 
 // New returns the sink of a route to the channel, which is named by name or id.
@@ -210,7 +211,7 @@ func (s *Slack) Probe(ctx context.Context) error {
 	}
 	s.mu.Lock()
 	s.probes++
-	channelToo := s.probes%2 == 1 // conversations.info allows fewer calls
+	channelToo := s.probes%2 == 1 || s.closed // conversations.info allows fewer calls
 	s.mu.Unlock()
 	if !channelToo {
 		return nil
@@ -222,11 +223,14 @@ func (s *Slack) Probe(ctx context.Context) error {
 			err = slack.SlackErrorResponse{Err: "is_archived"}
 		}
 	}
-	switch {
-	case err == nil:
+	if err != nil && slackapi.Explain(err).Reason == "MissingScope" {
+		err = nil // it can post, but not look
+	}
+	s.mu.Lock()
+	s.closed = err != nil
+	s.mu.Unlock()
+	if err == nil {
 		return nil
-	case slackapi.Explain(err).Reason == "MissingScope":
-		return nil // it can post, but not look
 	}
 	s.forgetIfGone(err)
 	return fmt.Errorf("channel %q: %w", s.channel, err)
