@@ -9,7 +9,6 @@ import (
 	"github.com/caarlos0/env/v11"
 	"github.com/spf13/cobra"
 
-	"github.com/feedback-pipelines/feedback-pipelines/services/internal/feedback"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
 )
 
@@ -78,17 +77,4 @@ func (a *app) topic(c *connection, name string) (string, error) {
 		return "", usagef("topic %q: use one of %s, or a topic's full name", name, strings.Join(shortNames, ", "))
 	}
 	return name, nil
-}
-
-// topics returns the full names of all topics of a pipeline.
-func (a *app) topics(c *connection) (feedback.Topics, error) {
-	var names [5]string
-	for i, short := range shortNames {
-		full, err := a.topic(c, short)
-		if err != nil {
-			return feedback.Topics{}, err
-		}
-		names[i] = full
-	}
-	return feedback.Topics{Feedback: names[0], Scored: names[1], Notifications: names[2], DeadLetters: names[3], State: names[4]}, nil
 }

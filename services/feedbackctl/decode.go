@@ -133,21 +133,23 @@ func (e entry) line() (entryLine, error) {
 		}
 		l.Headers[h.Key] = string(h.Value)
 	}
-	if e.err != nil {
+	var err error
+	switch {
+	case e.err != nil:
 		l.Error, l.Raw = e.err.Error(), r.Value
-		return l, nil
+	case e.value != nil:
+		l.Value, err = valueJSON(e.value)
 	}
-	if e.value == nil {
-		return l, nil
-	}
-	value, err := protojson.Marshal(e.value)
+	return l, err
+}
+
+// valueJSON is a value in Protobuf's JSON mapping, without white space.
+func valueJSON(m proto.Message) (json.RawMessage, error) {
+	value, err := protojson.Marshal(m)
 	if err != nil {
-		return l, fmt.Errorf("write %s[%d]@%d as JSON: %w", r.Topic, r.Partition, r.Offset, err)
+		return nil, fmt.Errorf("write %s as JSON: %w", m.ProtoReflect().Descriptor().Name(), err)
 	}
 	var compact bytes.Buffer // protojson varies its white space on purpose
-	if err := json.Compact(&compact, value); err != nil {
-		return l, err
-	}
-	l.Value = compact.Bytes()
-	return l, nil
+	err = json.Compact(&compact, value)
+	return compact.Bytes(), err
 }

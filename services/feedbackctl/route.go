@@ -203,11 +203,10 @@ func checkRoute(r route, s *feedbackv1.ScoredEvent) routeCheck {
 func printReport(w io.Writer, report routeReport) error {
 	var b strings.Builder
 	s := report.Sentiment
-	switch {
-	case s.Score == nil:
+	if s.Score == nil {
 		fmt.Fprintf(&b, "not scored: %s (language %s)\n", s.Detail, s.Language)
-	default:
-		fmt.Fprintf(&b, "score %.4f %s (language %s, %s)\n", *s.Score, s.Label, s.Language, s.Model)
+	} else {
+		fmt.Fprintf(&b, "%s (language %s, %s)\n", strings.TrimSpace(fmt.Sprintf("score %.4f %s", *s.Score, s.Label)), s.Language, s.Model)
 	}
 	if src := report.Source; src != nil {
 		verdict := "takes it in"

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -90,9 +91,22 @@ func (a *app) score(ctx context.Context, o scoreOptions, args []string) error {
 	if len(args) > 0 {
 		err = s.batch(ctx, args)
 	} else {
+		if isTerminal(a.in) {
+			fmt.Fprintln(a.err, "Reading texts from the terminal, one a line; end with Ctrl-D.")
+		}
 		err = s.lines(ctx, a.in)
 	}
 	return errors.Join(err, out.Flush())
+}
+
+// isTerminal tells whether a person types what is read.
+func isTerminal(in io.Reader) bool {
+	f, ok := in.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 func parseKind(s string) (feedbackv1.SourceKind, error) {

@@ -15,7 +15,7 @@ import (
 
 type tailOptions struct {
 	*connection
-	filter
+	filter   filter
 	from     string
 	noFollow bool
 	count    int
