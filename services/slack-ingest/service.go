@@ -5,13 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
 	"sync"
 	"time"
 
 	"github.com/slack-go/slack"
-	"github.com/slack-go/slack/socketmode"
 
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/feedback"
@@ -28,7 +25,6 @@ import (
 	"github.com/feedback-pipelines/feedback-pipelines/services/slack-ingest/internal/link"
 	"github.com/feedback-pipelines/feedback-pipelines/services/slack-ingest/internal/metrics"
 	"github.com/feedback-pipelines/feedback-pipelines/services/slack-ingest/internal/socket"
-	"github.com/feedback-pipelines/feedback-pipelines/services/slack-ingest/internal/webhook"
 )
 
 // probeInterval is how often Slack is asked whether it still takes the token.
@@ -221,78 +217,6 @@ func (s *service) backfillOptions() backfill.Options {
 		},
 		Channels: s.channels.IDs, Found: s.found, Readable: s.channels.Readable,
 		Backfill: s.cfg.Backfill, Interval: s.cfg.SweepInterval, Metrics: s.metrics, Log: s.log, Now: time.Now,
-	}
-}
-
-// found is a message that the sweep published and no connection had delivered.
-func (s *service) found(channel string, c event.Change) {
-	if !s.gate.Well() || !s.link.Swallowed(event.Time(c.TS)) {
-		return
-	}
-	s.metrics.Swallowed.Inc()
-	s.log.Warn("the sweep found a message that was not delivered", "channel", channel, "ts", c.TS)
-	if s.receiver != nil {
-		s.receiver.Reset()
-	}
-}
-
-// receive takes events until ctx ends and what is in hand is done.
-func (s *service) receive(ctx context.Context) error {
-	take := s.serve
-	if s.cfg.Mode == modeSocket {
-		s.receiver = socket.New(s.socketOptions())
-		take = func(ctx context.Context) error { s.receiver.Run(ctx); return nil }
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	var all sync.WaitGroup
-	defer all.Wait()
-	defer cancel()
-	all.Go(func() { s.channels.Run(ctx) })
-	all.Go(func() { s.reader.Run(ctx) })
-	all.Go(func() { s.probe(ctx) })
-	return take(ctx)
-}
-
-func (s *service) socketOptions() socket.Options {
-	return socket.Options{
-		Dial:   func() *socketmode.Client { return socketmode.New(s.api.Client) },
-		Opened: s.gate.Opened, While: s.gate.While,
-		Submit: s.dispatch.Submit, Drain: s.dispatch.Drain, Refuse: s.ingester.Refuse,
-		Connected:    func() { s.link.Connected(); s.reread() },
-		Disconnected: s.link.Disconnected,
-		Moved:        s.channels.Moved, Missed: s.reread, Metrics: s.metrics, Log: s.log,
-	}
-}
-
-// serve takes events over HTTP.
-func (s *service) serve(ctx context.Context) error {
-	server := &http.Server{
-		Addr: s.cfg.HTTPListenAddress, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
-		Handler: webhook.New(webhook.Options{
-			Secret: s.cfg.SigningSecret.Value(), Closed: s.gate.Closed, Submit: s.dispatch.Submit, Refuse: s.ingester.Refuse,
-			Verified: s.link.Signature, Moved: s.channels.Moved, Missed: s.reread, Metrics: s.metrics, Log: s.log,
-		}),
-	}
-	lis, err := (&net.ListenConfig{}).Listen(ctx, "tcp", server.Addr)
-	if err != nil {
-		return fmt.Errorf("serve HTTP_LISTEN_ADDRESS %q: %w", server.Addr, err)
-	}
-	stopped := context.AfterFunc(ctx, func() { _ = server.Shutdown(s.p.Work()) })
-	defer stopped()
-	if err := server.Serve(lis); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	s.dispatch.Drain()
-	return nil
-}
-
-// probe asks Slack from time to time whether it still takes the token.
-func (s *service) probe(ctx context.Context) {
-	for wait(ctx, probeInterval) == nil {
-		_, err := s.api.AuthTestContext(ctx)
-		if ctx.Err() == nil {
-			s.link.Token(err)
-		}
 	}
 }
 

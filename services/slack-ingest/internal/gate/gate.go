@@ -37,6 +37,7 @@ type Gate struct {
 	back   func()
 	now    func() time.Time
 
+	telling sync.Mutex // held over a change and its report, so that what is told last holds
 	mu      sync.Mutex
 	since   time.Time // of the first failure; zero while all is well
 	byWrite bool      // what failed was a write, so that a probe alone proves nothing
@@ -163,6 +164,8 @@ func (g *Gate) patience(d time.Duration) time.Duration {
 }
 
 func (g *Gate) bad(err error, began time.Time, write bool) {
+	g.telling.Lock()
+	defer g.telling.Unlock()
 	g.mu.Lock()
 	first := g.since.IsZero()
 	if first {
@@ -184,6 +187,8 @@ func (g *Gate) bad(err error, began time.Time, write bool) {
 // good ends an outage. A probe ends one that writes found only after the gate was closed:
 // until then writes go on and know better.
 func (g *Gate) good(probe bool) {
+	g.telling.Lock()
+	defer g.telling.Unlock()
 	g.mu.Lock()
 	if g.since.IsZero() || probe && g.byWrite && !g.closed {
 		g.mu.Unlock()
@@ -203,6 +208,8 @@ func (g *Gate) good(probe bool) {
 }
 
 func (g *Gate) overdue(err error) {
+	g.telling.Lock()
+	defer g.telling.Unlock()
 	g.mu.Lock()
 	if g.since.IsZero() || g.closed || g.now().Sub(g.since) < Patience {
 		g.mu.Unlock()

@@ -31,6 +31,7 @@ type Link struct {
 	http  bool
 	now   func() time.Time
 
+	telling   sync.Mutex
 	mu        sync.Mutex
 	token     *slackapi.Problem // of the bot token; nil: good
 	asked     bool              // the bot token was tried
@@ -130,6 +131,8 @@ func (l *Link) change(f func()) {
 
 // Refresh tells the condition as it is now; call it from time to time.
 func (l *Link) Refresh() {
+	l.telling.Lock() // so that what is told last is what holds
+	defer l.telling.Unlock()
 	l.mu.Lock()
 	level, reason, message := l.condition()
 	ever := l.ever
