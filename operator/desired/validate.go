@@ -20,6 +20,7 @@ const (
 	channelTwice   = "two sources read the same Slack channel; leave it in one of them (in different workspaces: name one of them by its id)"
 	namedTwice     = "a source names the same Slack channel twice; remove one"
 	appTokenTwice  = "two sources in SocketMode use the same app token twice: Slack hands each event to one connection at random, so each would lose half; put the channels into one source, or use two Slack apps"
+	streamTwice    = "two sources in Stream mode use the same bearer token: X gives an app one stream; use mode Search in one of them, or two X apps"
 	topicNameTwice = "two topics of the pipeline have the same name; give each another one"
 )
 
@@ -83,36 +84,51 @@ func checkKinds(p *v1alpha1.FeedbackPipeline, spec *field.Path) field.ErrorList 
 	return errs
 }
 
-// checkSources refuses a channel or an app token that two sources share.
+// checkSources refuses a channel, an app token or a stream that two sources share.
 func checkSources(p *v1alpha1.FeedbackPipeline, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	channels := map[string]int{}
-	tokens := map[[2]string]bool{}
+	appTokens, streams := map[string]bool{}, map[string]bool{}
 	for i, s := range p.Spec.Sources {
+		if x := s.Twitter; x != nil && x.Mode == v1alpha1.TwitterStream {
+			token := x.CredentialsSecretRef.Name + "/" + x.CredentialsSecretRef.BearerTokenKey
+			errs = append(errs, claim(streams, path.Index(i).Child("twitter", "credentialsSecretRef"), token, streamTwice)...)
+		}
 		if s.Slack == nil {
 			continue
 		}
 		at := path.Index(i).Child("slack")
-		for j, c := range s.Slack.Channels {
-			name := channelName(c)
-			switch owner, taken := channels[name]; {
-			case taken && owner == i:
-				errs = append(errs, field.Invalid(at.Child("channels").Index(j), string(c), namedTwice))
-			case taken:
-				errs = append(errs, field.Invalid(at.Child("channels").Index(j), string(c), channelTwice))
-			default:
-				channels[name] = i
-			}
+		errs = append(errs, checkChannels(channels, i, s.Slack.Channels, at.Child("channels"))...)
+		if s.Slack.Mode != v1alpha1.SlackHTTP {
+			token := s.Slack.CredentialsSecretRef.Name + "/" + s.Slack.CredentialsSecretRef.AppTokenKey
+			errs = append(errs, claim(appTokens, at.Child("credentialsSecretRef"), token, appTokenTwice)...)
 		}
-		if s.Slack.Mode == v1alpha1.SlackHTTP {
-			continue
+	}
+	return errs
+}
+
+// claim takes token for the source at path, and refuses one that is taken.
+func claim(taken map[string]bool, at *field.Path, token, reason string) field.ErrorList {
+	if taken[token] {
+		return field.ErrorList{field.Invalid(at, token, reason)}
+	}
+	taken[token] = true
+	return nil
+}
+
+// checkChannels takes channels for source i, and refuses those that are taken. owner is the source of a channel.
+func checkChannels(owner map[string]int, i int, channels []v1alpha1.SlackChannel, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	for j, c := range channels {
+		name := channelName(c)
+		switch other, taken := owner[name]; {
+		case taken && other == i:
+			errs = append(errs, field.Invalid(path.Index(j), string(c), namedTwice))
+		case taken:
+			errs = append(errs, field.Invalid(path.Index(j), string(c), channelTwice))
+		default:
+			owner[name] = i
 		}
-		ref := s.Slack.CredentialsSecretRef
-		token := [2]string{ref.Name, ref.AppTokenKey}
-		if tokens[token] {
-			errs = append(errs, field.Invalid(at.Child("credentialsSecretRef"), ref.Name+"/"+ref.AppTokenKey, appTokenTwice))
-		}
-		tokens[token] = true
 	}
 	return errs
 }

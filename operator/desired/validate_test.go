@@ -33,6 +33,10 @@ func TestValidate(t *testing.T) {
 			s.Sources[1].Slack.Mode = v1alpha1.SlackSocketMode
 			s.Sources[1].Slack.CredentialsSecretRef = s.Sources[0].Slack.CredentialsSecretRef
 		}, `spec.sources[1].slack.credentialsSecretRef: Invalid value: "slack/app-token": two sources in SocketMode use the same app token twice`},
+		{"two streams of one app", func(s *v1alpha1.FeedbackPipelineSpec) {
+			s.Sources[2].Twitter.Mode = v1alpha1.TwitterStream
+			s.Sources = append(s.Sources, *s.Sources[2].DeepCopy())
+		}, `spec.sources[3].twitter.credentialsSecretRef: Invalid value: "x/bearer-token": two sources in Stream mode`},
 		{"topic by two roles", func(s *v1alpha1.FeedbackPipelineSpec) { s.Topics.Names.DeadLetters = "azure.scored" }, `spec.topics.names.deadLetters: Invalid value: "azure.scored": two topics`},
 		{"too much for a variable", func(s *v1alpha1.FeedbackPipelineSpec) {
 			for i := range 64 {

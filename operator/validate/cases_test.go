@@ -183,6 +183,9 @@ var rules = []struct {
 	{"interval of nothing", edits{"spec.sources.1.twitter.interval": "0s"}, "interval must be a duration"},
 	{"X's backfill of 8 days", edits{"spec.sources.1.twitter.backfill": "192h"}, "recent search goes back 7 days"},
 	{"Stream", edits{"spec.sources.1.twitter.mode": "Stream"}, ""},
+	{"two streams of one app", edits{"spec.sources.1.twitter.mode": "Stream", "spec.sources.2": "{name: c, twitter: {query: q, mode: Stream, credentialsSecretRef: {name: x}}}"}, "X gives an app one stream"},
+	{"two streams of two apps", edits{"spec.sources.1.twitter.mode": "Stream", "spec.sources.2": "{name: c, twitter: {query: q, mode: Stream, credentialsSecretRef: {name: x, bearerTokenKey: b}}}"}, ""},
+	{"a stream and a search", edits{"spec.sources.1.twitter.mode": "Stream", "spec.sources.2": "{name: c, twitter: {query: q, credentialsSecretRef: {name: x}}}"}, ""},
 	{"X by a line", edits{"spec.sources.1.twitter.mode": "Line"}, "Unsupported value"},
 	{"X elsewhere", edits{"spec.sources.1.twitter.apiURL": `"https://$(HOST)"`}, "apiURL must be an http or https address"},
 

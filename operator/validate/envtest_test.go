@@ -10,9 +10,11 @@ import (
 	"path/filepath"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	"sigs.k8s.io/yaml"
 )
 
 // TestServer runs the tables of rules against a real API server that took the generated definition, so that what is
@@ -39,6 +41,21 @@ func TestServer(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			obj := &unstructured.Unstructured{Object: manifest(t, c.changes)}
 			expect(t, c.want, api.Create(context.Background(), obj, client.DryRunAll))
+		})
+	}
+	for _, name := range []string{"smallest", "full"} {
+		t.Run("sample: "+name, func(t *testing.T) {
+			obj := &unstructured.Unstructured{}
+			text, err := os.ReadFile(filepath.Join("..", "config", "samples", name+".yaml"))
+			if err == nil {
+				err = yaml.Unmarshal(text, &obj.Object)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			obj.SetNamespace("default")
+			strict := client.WithFieldValidation(api, metav1.FieldValidationStrict)
+			expect(t, "", strict.Create(context.Background(), obj, client.DryRunAll))
 		})
 	}
 	for i, c := range changes {

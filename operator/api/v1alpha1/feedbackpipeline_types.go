@@ -63,6 +63,7 @@ type FeedbackPipelineSpec struct {
 	// +kubebuilder:validation:MaxItems=16
 	// +kubebuilder:validation:XValidation:rule="[self.map(s, has(s.slack) ? s.slack.channels.map(c, c.replace('#', \"\").lowerAscii()) : [])].all(lists, lists.all(l, l.all(c, lists.filter(m, c in m).size() == 1)))",message="two sources read the same Slack channel; leave it in one of them (in different workspaces: name one of them by its id)"
 	// +kubebuilder:validation:XValidation:rule="self.all(s, !has(s.slack) || s.slack.mode != 'SocketMode' || self.filter(t, has(t.slack) && t.slack.mode == 'SocketMode' && t.slack.credentialsSecretRef.name == s.slack.credentialsSecretRef.name && t.slack.credentialsSecretRef.appTokenKey == s.slack.credentialsSecretRef.appTokenKey).size() == 1)",message="two sources in SocketMode use the same app token twice: Slack hands each event to one connection at random, so each would lose half; put the channels into one source, or use two Slack apps"
+	// +kubebuilder:validation:XValidation:rule="self.all(s, !has(s.twitter) || s.twitter.mode != 'Stream' || self.filter(t, has(t.twitter) && t.twitter.mode == 'Stream' && t.twitter.credentialsSecretRef.name == s.twitter.credentialsSecretRef.name && t.twitter.credentialsSecretRef.bearerTokenKey == s.twitter.credentialsSecretRef.bearerTokenKey).size() == 1)",message="two sources in Stream mode use the same bearer token: X gives an app one stream; use mode Search in one of them, or two X apps"
 	// +required
 	Sources []Source `json:"sources"`
 
