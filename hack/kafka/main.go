@@ -38,11 +38,7 @@ Run a command with -h for its flags.
 // exitUnavailable is the status where Apache Kafka cannot run here (sysexits' EX_UNAVAILABLE).
 const exitUnavailable = 69
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
-}
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 type options struct {
 	broker.RealOptions
@@ -50,7 +46,9 @@ type options struct {
 }
 
 // run executes one command line and returns the exit status.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+func run(args []string, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	if len(args) == 0 {
 		fmt.Fprint(stderr, usage)
 		return 2

@@ -24,17 +24,21 @@ import (
 // readyLimit is how long the programs may take to become ready before we say why they are not.
 const readyLimit = time.Minute
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stderr); err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "local:", err)
-		os.Exit(1)
+func main() { os.Exit(status(run(os.Args[1:], os.Stderr), os.Stderr)) }
+
+// status is the exit status for what run returned.
+func status(err error, stderr io.Writer) int {
+	if err == nil || errors.Is(err, flag.ErrHelp) {
+		return 0
 	}
+	fmt.Fprintln(stderr, "local:", err)
+	return 1
 }
 
-// run runs the manifest until ctx ends, and drains it.
-func run(ctx context.Context, args []string, stderr io.Writer) error {
+// run runs the manifest until SIGINT or SIGTERM, and drains it.
+func run(args []string, stderr io.Writer) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	flags := flag.NewFlagSet("local", flag.ContinueOnError)
 	bin := flags.String("bin", "bin", "`folder` with the services' binaries")
 	data := flags.String("data", ".local", "`folder` for logs")
@@ -46,7 +50,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	if flags.NArg() != 1 {
 		return errors.New("want one manifest: local [flags] pipeline.yaml")
 	}
-	m, err := executor.Read(flags.Arg(0))
+	m, err := executor.Read(flags.Arg(0)) //nolint:contextcheck // validation does no I/O
 	if err != nil {
 		return err
 	}

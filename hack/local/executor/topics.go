@@ -16,6 +16,9 @@ import (
 // CreateTopics creates the plan's topics that don't exist. It never alters one that does. A topic that the pipeline
 // doesn't manage must be there. A replication factor beyond the number of brokers is lowered to it.
 func CreateTopics(ctx context.Context, plan Plan, log *slog.Logger) error {
+	if len(plan.Topics) == 0 {
+		return nil
+	}
 	options, err := ClientOptions(plan.Kafka)
 	if err != nil {
 		return err

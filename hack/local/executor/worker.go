@@ -55,10 +55,10 @@ func (w *worker) run(ctx context.Context) {
 		if err == nil {
 			select {
 			case <-ctx.Done():
-				w.drain(p)
+				w.drain(context.WithoutCancel(ctx), p)
 				return
 			case started = <-w.again:
-				w.drain(p)
+				w.drain(context.WithoutCancel(ctx), p)
 				failures = 0
 				continue
 			case <-p.Done():
@@ -127,8 +127,8 @@ func (w *worker) ended(err error, wait time.Duration) {
 }
 
 // drain stops the process as a node would: SIGTERM, then SIGKILL when its grace period is over.
-func (w *worker) drain(p *proc.Process) {
-	if err := p.Stop(context.Background(), w.program.Grace); err != nil {
+func (w *worker) drain(ctx context.Context, p *proc.Process) {
+	if err := p.Stop(ctx, w.program.Grace); err != nil {
 		w.log.Warn("process was stopped", "err", err, "grace", w.program.Grace, "log", w.logFile)
 	}
 }

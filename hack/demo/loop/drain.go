@@ -1,0 +1,132 @@
+package loop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/feedback-pipelines/feedback-pipelines/hack/audit"
+	"github.com/feedback-pipelines/feedback-pipelines/hack/local/executor"
+)
+
+// ErrNoLedger tells that nobody can say what was offered: the real Slack and X are not the auditor's to ask.
+var ErrNoLedger = errors.New("no ledger: the auditor needs the simulator")
+
+// Finish silences the simulator, waits until all that was said is told (for at most limit, or until ctx ends), drains
+// the services and has the auditor judge. Broker and simulator still run when it returns; Stop stops them. It never
+// cuts the services' own drain short.
+func (l *Loop) Finish(ctx context.Context, limit time.Duration) (audit.Ledger, error) {
+	audited := context.WithoutCancel(ctx)
+	if l.simulator != nil {
+		if err := l.Traffic(audited, false); err != nil {
+			l.out.say("the simulator can't be silenced: %v", err)
+		}
+		if err := l.settle(ctx, limit); err != nil {
+			l.out.say("%v", err)
+		}
+	}
+	l.out.say("stopping the services")
+	l.StopPipeline()
+	if l.simulator == nil {
+		return audit.Ledger{}, ErrNoLedger
+	}
+	return l.Audit(audited)
+}
+
+// Audit has the auditor judge what is there now.
+func (l *Loop) Audit(ctx context.Context) (audit.Ledger, error) {
+	if l.simulator == nil {
+		return audit.Ledger{}, ErrNoLedger
+	}
+	if l.plan.Kafka["KAFKA_TLS_ENABLED"] == "true" || l.plan.Kafka["KAFKA_SASL_MECHANISM"] != "" {
+		return audit.Ledger{}, errors.New("no ledger: the auditor reaches Kafka by PLAINTEXT only")
+	}
+	return audit.Run(ctx, audit.Options{
+		Bootstrap: strings.Split(l.plan.Kafka["KAFKA_BOOTSTRAP_SERVERS"], ","),
+		Manifest:  l.manifest.Raw, Simulator: l.simulator.base,
+	})
+}
+
+// settle waits until the topics are quiet and the auditor finds nothing under way, and says every few seconds what is.
+func (l *Loop) settle(ctx context.Context, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	options, err := executor.ClientOptions(l.plan.Kafka)
+	if err != nil {
+		return err
+	}
+	c, err := kgo.NewClient(options...)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	l.out.say("draining: nobody says anything any more, and what was said is being told")
+	var last int64 = -1
+	var open error
+	told := time.Now()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("not drained: %w", errors.Join(open, ctx.Err()))
+		case <-tick.C:
+		}
+		written, err := l.written(ctx, c)
+		quiet := err == nil && written == last
+		if last = written; !quiet {
+			open = errors.Join(errors.New("topics are still written to"), err)
+		} else if open = l.open(ctx); open == nil {
+			return nil
+		}
+		if time.Since(told) > 5*time.Second {
+			told = time.Now()
+			l.out.say("draining: %v", open)
+		}
+	}
+}
+
+// open is nil when the auditor finds that all is told, or says what is not.
+func (l *Loop) open(ctx context.Context) error {
+	ledger, err := l.Audit(ctx)
+	switch {
+	case err != nil:
+		return err
+	case ledger.OK() && ledger.Pending == 0:
+		return nil
+	}
+	text := fmt.Sprintf("%d on the way, %d wait for their turn or digest", ledger.Lost(), ledger.Pending)
+	if ledger.Duplicated > 0 {
+		text += fmt.Sprintf(", %d told twice until healed", ledger.Duplicated)
+	}
+	if lines := ledger.Explain(1); ledger.Lost()+ledger.Pending+ledger.Duplicated == 0 && len(lines) > 0 {
+		text = lines[0]
+	}
+	return errors.New(text)
+}
+
+// written counts the records ever written to the pipeline's topics, but for the state topic, which is written to for
+// as long as anything lives.
+func (l *Loop) written(ctx context.Context, c *kgo.Client) (int64, error) {
+	var names []string
+	for _, t := range l.plan.Topics {
+		if t.Role != "state" {
+			names = append(names, t.Name)
+		}
+	}
+	ends, err := kadm.NewClient(c).ListEndOffsets(ctx, names...)
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
+		return -1, err
+	}
+	var sum int64
+	ends.Each(func(o kadm.ListedOffset) { sum += o.Offset })
+	return sum, nil
+}

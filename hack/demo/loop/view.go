@@ -1,0 +1,235 @@
+package loop
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/feedback-pipelines/feedback-pipelines/hack/local/executor"
+	"github.com/feedback-pipelines/feedback-pipelines/operator/api/v1alpha1"
+	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
+)
+
+const (
+	// patience is how long an event may wait to be told until the view shows it as waiting.
+	patience = 30 * time.Second
+	// remembered bounds what the view knows of the past: pairs of event and route.
+	remembered = 50_000
+)
+
+// view follows a pipeline's topics from their end and prints a line for each event once it is known where it went. It
+// reads without a group and decides nothing.
+type view struct {
+	client  *kgo.Client
+	out     *printer
+	routes  []v1alpha1.Route
+	columns columns
+	roles   map[string]string // by topic
+	cancel  context.CancelFunc
+	done    chan struct{}
+
+	held       map[string]*held                    // events that wait to be told, by id
+	told       map[string]*feedbackv1.Notification // by event id and route
+	conditions map[string]feedbackv1.Health_Level  // by component, instance and name
+}
+
+type held struct {
+	line
+	since time.Time
+}
+
+// follow starts a view; it runs until stop.
+func follow(ctx context.Context, plan executor.Plan, p *v1alpha1.FeedbackPipeline, out *printer) (*view, error) {
+	v := &view{
+		out: out, routes: p.Spec.Routes, columns: columnsOf(p), roles: map[string]string{}, done: make(chan struct{}),
+		held: map[string]*held{}, told: map[string]*feedbackv1.Notification{}, conditions: map[string]feedbackv1.Health_Level{},
+	}
+	var names []string
+	for _, t := range plan.Topics {
+		if t.Role == "scored" || t.Role == "notifications" || t.Role == "state" {
+			v.roles[t.Name] = t.Role
+			names = append(names, t.Name)
+		}
+	}
+	options, err := executor.ClientOptions(plan.Kafka)
+	if err != nil {
+		return nil, err
+	}
+	if v.client, err = kgo.NewClient(append(options, kgo.FetchMaxWait(250*time.Millisecond))...); err != nil {
+		return nil, err
+	}
+	ends, err := kadm.NewClient(v.client).ListEndOffsets(ctx, names...)
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
+		v.client.Close()
+		return nil, fmt.Errorf("find the topics' ends: %w", err)
+	}
+	v.client.AddConsumePartitions(ends.KOffsets())
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	v.cancel = cancel
+	go v.run(work)
+	return v, nil
+}
+
+// stop ends the view after what it holds was shown.
+func (v *view) stop() {
+	v.cancel()
+	<-v.done
+}
+
+func (v *view) run(ctx context.Context) {
+	defer close(v.done)
+	defer v.client.Close()
+	for ctx.Err() == nil {
+		poll, cancel := context.WithTimeout(ctx, time.Second)
+		fetches := v.client.PollFetches(poll)
+		cancel()
+		fetches.EachRecord(v.record)
+		v.showOlder(time.Now().Add(-patience))
+	}
+	v.showOlder(time.Now())
+}
+
+// record takes one record. What cannot be read is not the view's to judge; the auditor does.
+func (v *view) record(r *kgo.Record) {
+	switch v.roles[r.Topic] {
+	case "scored":
+		s := &feedbackv1.ScoredEvent{}
+		if decode(r, s) {
+			v.scored(s)
+		}
+	case "notifications":
+		n := &feedbackv1.Notification{}
+		if decode(r, n) {
+			v.notification(n)
+		}
+	case "state":
+		h := &feedbackv1.Health{}
+		if isHealth(r) && decode(r, h) {
+			v.health(h)
+		}
+	}
+}
+
+// scored shows the event, or holds it until the notifier has written what became of it.
+func (v *view) scored(s *feedbackv1.ScoredEvent) {
+	e := s.GetEvent()
+	if older := v.held[e.GetId()]; older != nil {
+		delete(v.held, e.GetId())
+		v.show(older.line)
+	}
+	l := line{scored: s, routes: expected(v.routes, s), outcomes: map[string]*feedbackv1.Notification{}}
+	for _, r := range v.routes {
+		n := v.told[pair(e.GetId(), r.Name)]
+		if n == nil {
+			continue
+		}
+		if stands(n) && !slices.Contains(l.routes, r.Name) {
+			l.routes = append(l.routes, r.Name) // it was told before: its card has to follow
+		}
+		if n.GetRevision() >= e.GetRevision() {
+			l.outcomes[r.Name] = n
+		}
+	}
+	if l.complete() {
+		v.show(l)
+		return
+	}
+	v.held[e.GetId()] = &held{line: l, since: time.Now()}
+}
+
+func (v *view) notification(n *feedbackv1.Notification) {
+	if n.GetEventId() == "" {
+		if n.GetState() == feedbackv1.Notification_STATE_DIGESTED || n.GetState() == feedbackv1.Notification_STATE_POSTED {
+			channel := cmp.Or(n.GetPlace().GetChannelName(), v.columns.channels[n.GetRoute()])
+			v.out.line(n.GetObservedAt().AsTime().Local().Format(clock) + "  " +
+				v.out.paint(cyan, fmt.Sprintf("#%s: a digest of %d", printable(channel), len(n.GetEventIds()))))
+		}
+		return
+	}
+	if n.GetState() == feedbackv1.Notification_STATE_INTENT {
+		return
+	}
+	if len(v.told) >= remembered {
+		clear(v.told)
+	}
+	v.told[pair(n.GetEventId(), n.GetRoute())] = n
+	h := v.held[n.GetEventId()]
+	if h == nil || n.GetRevision() < h.scored.GetEvent().GetRevision() {
+		return
+	}
+	h.outcomes[n.GetRoute()] = n
+	if !slices.Contains(h.routes, n.GetRoute()) {
+		h.routes = append(h.routes, n.GetRoute())
+	}
+	if h.complete() {
+		delete(v.held, n.GetEventId())
+		v.show(h.line)
+	}
+}
+
+// health shows conditions that changed; one that was good from the beginning is no news.
+func (v *view) health(h *feedbackv1.Health) {
+	for _, c := range h.GetConditions() {
+		key := h.GetComponent() + "/" + h.GetInstance() + "/" + c.GetName()
+		before, known := v.conditions[key]
+		v.conditions[key] = c.GetLevel()
+		if before == c.GetLevel() || (!known && c.GetLevel() == feedbackv1.Health_LEVEL_GOOD) {
+			continue
+		}
+		v.out.line(healthLine(v.out.screen, h.GetObservedAt().AsTime(), h.GetComponent(), c))
+	}
+}
+
+// showOlder shows what has been held since before t, oldest first.
+func (v *view) showOlder(t time.Time) {
+	var late []*held
+	for id, h := range v.held {
+		if h.since.Before(t) {
+			late = append(late, h)
+			delete(v.held, id)
+		}
+	}
+	slices.SortFunc(late, func(a, b *held) int { return a.since.Compare(b.since) })
+	for _, h := range late {
+		v.show(h.line)
+	}
+}
+
+func (v *view) show(l line) { v.out.line(l.format(v.out.screen, v.columns)) }
+
+func pair(event, route string) string { return event + "/" + route }
+
+// stands is true while a channel shows something of the event.
+func stands(n *feedbackv1.Notification) bool {
+	switch n.GetState() {
+	case feedbackv1.Notification_STATE_POSTED, feedbackv1.Notification_STATE_DIGESTED, feedbackv1.Notification_STATE_COLLAPSED:
+		return true
+	}
+	return false
+}
+
+// isHealth is true for a record of the state topic that is some component's health.
+func isHealth(r *kgo.Record) bool {
+	const prefix = "health/"
+	return len(r.Value) > 0 && len(r.Key) > len(prefix) && string(r.Key[:len(prefix)]) == prefix
+}
+
+// decode reads a record's value by its content-type; Protobuf without one.
+func decode(r *kgo.Record, into proto.Message) bool {
+	for _, h := range r.Headers {
+		if h.Key == "content-type" && string(h.Value) == "application/json" {
+			return protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(r.Value, into) == nil
+		}
+	}
+	return proto.Unmarshal(r.Value, into) == nil
+}
