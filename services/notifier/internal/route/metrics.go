@@ -6,15 +6,16 @@ import (
 
 // Metrics are what the notifier counts, by route.
 type Metrics struct {
-	told    *prometheus.CounterVec
-	latency *prometheus.HistogramVec
-	limited *prometheus.CounterVec
-	healed  *prometheus.CounterVec
-	dead    *prometheus.CounterVec
-	pending *prometheus.GaugeVec
-	overdue *prometheus.GaugeVec
-	oldest  *prometheus.GaugeVec
-	memory  *prometheus.GaugeVec
+	told      *prometheus.CounterVec
+	latency   *prometheus.HistogramVec
+	limited   *prometheus.CounterVec
+	healed    *prometheus.CounterVec
+	overtaken *prometheus.CounterVec
+	dead      *prometheus.CounterVec
+	pending   *prometheus.GaugeVec
+	overdue   *prometheus.GaugeVec
+	oldest    *prometheus.GaugeVec
+	memory    *prometheus.GaugeVec
 }
 
 // NewMetrics registers the notifier's metrics.
@@ -35,14 +36,15 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	}, []string{"route"})
 	reg.MustRegister(latency)
 	return &Metrics{
-		told:    counter("notifications_total", "What became of events and digests.", "state"),
-		latency: latency,
-		limited: counter("rate_limit_waits_total", "Times that Slack asked to wait."),
-		healed:  counter("healed_total", "Surplus messages that were deleted again."),
-		dead:    counter("notifier_dead_letters_total", "Records that could not be told.", "reason"),
-		pending: gauge("notifications_pending", "Events that wait for their turn or their digest."),
-		overdue: gauge("notifications_overdue", "Events that wait for longer than they should."),
-		oldest:  gauge("oldest_untold_seconds", "How long the oldest waiting event has waited."),
-		memory:  gauge("notifications_remembered", "Events whose outcome is remembered."),
+		told:      counter("notifications_total", "What became of events and digests.", "state"),
+		latency:   latency,
+		limited:   counter("rate_limit_waits_total", "Times that Slack asked to wait."),
+		healed:    counter("healed_total", "Surplus messages that were deleted again."),
+		overtaken: counter("notifier_offsets_overtaken_total", "Offsets that retention deleted before they were read."),
+		dead:      counter("notifier_dead_letters_total", "Records that could not be told.", "reason"),
+		pending:   gauge("notifications_pending", "Events that wait for their turn or their digest."),
+		overdue:   gauge("notifications_overdue", "Events that wait for longer than they should."),
+		oldest:    gauge("oldest_untold_seconds", "How long the oldest waiting event has waited."),
+		memory:    gauge("notifications_remembered", "Events whose outcome is remembered."),
 	}
 }

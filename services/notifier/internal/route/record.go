@@ -23,7 +23,7 @@ func (a *active) note(it *item, state feedbackv1.Notification_State) *feedbackv1
 	e := it.event.GetEvent()
 	n := &feedbackv1.Notification{
 		EventId: e.GetId(), Revision: e.GetRevision(), Route: a.Name, State: state,
-		Count: 1,
+		Count:      1,
 		ObservedAt: timestamppb.Now(), CreatedAt: e.GetCreatedAt(),
 	}
 	if m := it.event.GetSentiment(); m != nil {

@@ -2,6 +2,7 @@ package route
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -143,6 +144,14 @@ func (r *Route) Own(ctx, work context.Context, g Generation) error {
 	}
 	a.run(ctx)
 	return nil
+}
+
+// Overtaken is told of offsets that retention deleted before they were read: their events
+// are not told.
+func (r *Route) Overtaken(partition int, from, to int64) {
+	r.Metrics.overtaken.WithLabelValues(r.Name).Add(float64(to - from))
+	r.Health.Degraded(r.condition()+"/retention", "Overtaken",
+		fmt.Sprintf("retention deleted offsets %d to %d of %s[%d] before they were told: raise the retention or find out what held the route back", from, to-1, r.Topics.Scored, partition))
 }
 
 func (r *Route) condition() string { return "route/" + r.Name }
