@@ -72,7 +72,11 @@ func (m Match) Event(e *feedbackv1.Event) bool { return m.event(e, e.GetLanguage
 
 // Scored tells whether the scored event is meant.
 func (m Match) Scored(s *feedbackv1.ScoredEvent) bool {
-	if !m.Score(s.GetSentiment().Score) {
+	var score *float64
+	if sentiment := s.GetSentiment(); sentiment != nil {
+		score = sentiment.Score
+	}
+	if !m.Score(score) {
 		return false
 	}
 	language := s.GetSentiment().GetLanguage().GetTag()

@@ -39,8 +39,8 @@ func (f *fetcher) next(ctx context.Context) ([]Record, error) {
 			return nil, Explain(err)
 		}
 	}
-	stop := context.AfterFunc(ctx, func() { f.conn.Close() })
-	defer stop()
+	conn := f.conn
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	recs, err := f.read()
 	if err == nil {
 		return recs, nil
