@@ -17,6 +17,9 @@ var Topics = feedback.Topics{Feedback: "feedback", DeadLetters: "dead-letters", 
 // ErrCrash is what a Kafka answers where the process is to crash.
 var ErrCrash = errors.New("crash")
 
+// errDown is what a Kafka answers that is down.
+var errDown = errors.New("connection refused")
+
 // Kafka keeps what is written to it over any number of crashes.
 type Kafka struct {
 	sync.Mutex
@@ -30,6 +33,14 @@ type Kafka struct {
 	state  []byte
 	saves  int
 	writes int
+	down   bool
+}
+
+// Down has Kafka take nothing, or take records again.
+func (k *Kafka) Down(on bool) {
+	k.Lock()
+	defer k.Unlock()
+	k.down = on
 }
 
 // Write keeps the records, or crashes.
@@ -39,6 +50,9 @@ func (k *Kafka) Write(ctx context.Context, recs ...kafka.Record) error {
 	}
 	k.Lock()
 	defer k.Unlock()
+	if k.down {
+		return errDown
+	}
 	if crash, err := k.crash(); crash && err != nil && k.Lost {
 		return err
 	} else if crash {
@@ -51,8 +65,12 @@ func (k *Kafka) Write(ctx context.Context, recs ...kafka.Record) error {
 
 func (k *Kafka) keep(recs []kafka.Record) {
 	for _, r := range recs {
-		if r.Topic == Topics.DeadLetters {
+		switch r.Topic {
+		case Topics.DeadLetters:
 			k.dead = append(k.dead, r)
+			continue
+		case Topics.State:
+			k.state, k.saves = r.Value, k.saves+1
 			continue
 		}
 		e, err := feedback.DecodeEvent(r)

@@ -24,6 +24,8 @@ type Post struct {
 	History []snowflake.ID
 	// Indexed is when search finds it; zero: as soon as it is made.
 	Indexed time.Time
+	// Unfound keeps the post out of search and stream: it does not match the query.
+	Unfound bool
 	// Raw replaces the post's JSON.
 	Raw string
 }
@@ -86,7 +88,7 @@ func (x *X) Add(p Post) {
 func (x *X) add(p Post) {
 	x.posts = append(x.posts, p)
 	slices.SortFunc(x.posts, func(a, b Post) int { return int(int64(a.ID) - int64(b.ID)) })
-	if len(x.rules) == 0 {
+	if len(x.rules) == 0 || p.Unfound {
 		return
 	}
 	x.send(`{"data":` + p.json() + `,` + includes + `,"matching_rules":[{"id":"` + x.rules[0].ID + `"}]}`)
@@ -101,6 +103,17 @@ func (x *X) Delete(id snowflake.ID) {
 	defer x.Unlock()
 	x.deleted[id] = true
 	x.posts = slices.DeleteFunc(x.posts, func(p Post) bool { return p.ID == id })
+}
+
+// Replace has X tell p in the place of the post id.
+func (x *X) Replace(id snowflake.ID, p Post) {
+	x.Lock()
+	defer x.Unlock()
+	for i := range x.posts {
+		if x.posts[i].ID == id {
+			x.posts[i] = p
+		}
+	}
 }
 
 // Billed is how many posts X bills for the day of t.
@@ -238,7 +251,7 @@ func (x *X) page(w http.ResponseWriter, query string, since, until snowflake.ID,
 	more := false
 	for i := len(x.posts) - 1; i >= 0; i-- {
 		p := x.posts[i]
-		if p.ID <= since || until != 0 && p.ID >= until || p.Indexed.After(time.Now()) || p.ID.Time().After(newest) {
+		if p.Unfound || p.ID <= since || until != 0 && p.ID >= until || p.Indexed.After(time.Now()) || p.ID.Time().After(newest) {
 			continue
 		}
 		if len(page) == limit {
