@@ -74,6 +74,7 @@ var is = map[string]func(*Post) bool{
 	"reply":    func(p *Post) bool { return p.ReplyToID != "" },
 	"quote":    func(p *Post) bool { return p.QuoteOfID != "" },
 	"verified": func(*Post) bool { return false },
+	"nullcast": func(*Post) bool { return false }, // shown as an advertisement alone: nothing here is
 }
 
 var has = map[string]func(*Post) bool{

@@ -54,6 +54,7 @@ func TestMatch(t *testing.T) {
 		{"azure lang:de", azure, false},
 		{"azure -lang:de", azure, true},
 		{"azure -is:retweet", azure, true},
+		{"(azure OR #Azure) -is:nullcast", azure, true},
 		{"azure -is:retweet", retweet, false},
 		{"azure is:retweet", retweet, true},
 		{"retweets_of:maria_dev", retweet, true},

@@ -184,7 +184,7 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s %.60s = %d %v, want 200 %s", tt.method, tt.body, status, got, tt.want)
 		}
 	}
-	if s, _ := w.Standing("feedback"); len(s) != 1 {
+	if s, _ := w.Standing("feedback", false); len(s) != 1 {
 		t.Errorf("standing = %d messages, want only theirs: what is refused leaves nothing", len(s))
 	}
 }
@@ -246,7 +246,7 @@ func TestOnePostASecondInAChannel(t *testing.T) {
 	if err := post("feedback"); !errors.As(err, &rl) {
 		t.Errorf("fourth post in 2.75 s = %v, want 429: earliness does not add up", err)
 	}
-	if s, _ := w.Standing("feedback"); len(s) != 3 {
+	if s, _ := w.Standing("feedback", false); len(s) != 3 {
 		t.Errorf("standing = %d, want 3", len(s))
 	}
 }
@@ -282,7 +282,7 @@ func TestChatOwnMessages(t *testing.T) {
 		t.Fatal(err)
 	}
 	reply := w.post(id, slack.MsgOptionText("in thread", false), slack.MsgOptionTS(ts))
-	s, _ := w.Standing("negative")
+	s, _ := w.Standing("negative", false)
 	if len(s) != 2 || s[0].Text != "updated" || !s[0].Edited || len(s[0].Blocks) == 0 || s[0].Metadata == nil || s[1].ThreadTS != ts {
 		t.Errorf("standing = %+v, want the card updated with its blocks and metadata kept, and a reply", s)
 	}
@@ -293,7 +293,7 @@ func TestChatOwnMessages(t *testing.T) {
 	if _, _, err := w.api.DeleteMessageContext(ctx, id, reply); err != nil {
 		t.Fatal(err)
 	}
-	if s, _ := w.Standing("negative"); len(s) != 1 {
+	if s, _ := w.Standing("negative", false); len(s) != 1 {
 		t.Errorf("standing after delete = %d, want 1", len(s))
 	}
 	if got := w.Said(); len(got) != 0 {
@@ -353,12 +353,12 @@ func TestFaultsOfTheWebAPI(t *testing.T) {
 		t.Errorf("refuse_channel: %v, want is_archived", err)
 	}
 	w.start(fault.Fault{Kind: fault.Restore})
-	before, _ := w.Standing("negative")
+	before, _ := w.Standing("negative", false)
 	w.start(fault.Fault{Kind: fault.LostAnswer})
 	if err := post(); err == nil {
 		t.Error("lost_answer: nil, want an error of the connection")
 	}
-	if after, _ := w.Standing("negative"); len(after) != len(before)+1 {
+	if after, _ := w.Standing("negative", false); len(after) != len(before)+1 {
 		t.Errorf("lost_answer: %d messages stand, want %d: the deed is done", len(after), len(before)+1)
 	}
 	if err := post(); err != nil {
@@ -392,7 +392,7 @@ func TestHistoryOutlivesARestart(t *testing.T) {
 	if len(after) != 3 || after[0].FinalText != "first, edited" || len(after[0].Revisions) != 2 || !after[2].Deleted || after[1].User != before[1].User || after[1].TS != second {
 		t.Errorf("Said() after a restart = %+v, want %+v", after, before)
 	}
-	if s, _ := again.Standing("negative"); len(s) != 1 || s[0].Metadata == nil || s[0].Metadata.EventType != "feedback_card" {
+	if s, _ := again.Standing("negative", false); len(s) != 1 || s[0].Metadata == nil || s[0].Metadata.EventType != "feedback_card" {
 		t.Errorf("standing = %+v, want the card with metadata", s)
 	}
 	if !again.byName("random").Member {

@@ -36,6 +36,7 @@ type Standing struct {
 	Blocks   json.RawMessage `json:"blocks"`
 	Metadata *Metadata       `json:"metadata"`
 	Edited   bool            `json:"edited"`
+	Deleted  bool            `json:"deleted,omitempty"`
 
 	// Author is the name that people see; for the page.
 	Author string `json:"-"`
@@ -43,9 +44,10 @@ type Standing struct {
 	Files  []File `json:"-"`
 }
 
-// Standing lists everything that stands in the channel, threads included, oldest first.
-// It is false where no channel has that id or name.
-func (w *Workspace) Standing(channel string) ([]Standing, bool) {
+// Standing lists everything that stands in the channel, threads included, oldest first,
+// and what was deleted as well if that is wanted. It is false where no channel has that id
+// or name.
+func (w *Workspace) Standing(channel string, deleted bool) ([]Standing, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	c := w.find(channel)
@@ -54,11 +56,11 @@ func (w *Workspace) Standing(channel string) ([]Standing, bool) {
 	}
 	out := []Standing{}
 	for _, r := range c.messages {
-		if r.deleted {
+		if r.deleted && !deleted {
 			continue
 		}
 		out = append(out, Standing{TS: r.TS, ThreadTS: r.ThreadTS, User: r.User, BotID: r.BotID, Text: r.Text, Blocks: r.Blocks,
-			Metadata: r.Metadata, Edited: r.Edited != nil, Author: w.author(r), Bot: r.bot, Files: r.Files})
+			Metadata: r.Metadata, Edited: r.Edited != nil, Deleted: r.deleted, Author: w.author(r), Bot: r.bot, Files: r.Files})
 	}
 	return out, true
 }

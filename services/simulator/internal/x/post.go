@@ -174,3 +174,36 @@ func (n *Network) Counts() map[string]int {
 	}
 	return out
 }
+
+// Standing is a post as it stands now; for the page.
+type Standing struct {
+	ID, Author, Name, Text, Lang string
+	At                           time.Time
+	Edited                       bool
+	RetweetOf, ReplyTo           string // user names
+	Retweets, Replies            int
+}
+
+// Standing lists the newest n posts that stand, newest first.
+func (n *Network) Standing(most int) []Standing {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var out []Standing
+	for i := len(n.timeline) - 1; i >= 0 && len(out) < most; i-- {
+		v := &n.timeline[i]
+		p := v.post
+		if p.latest().id != v.id || !p.stands() {
+			continue
+		}
+		s := Standing{ID: v.idString(), Author: p.author.Username, Name: p.author.Name, Text: fullText(v), Lang: p.lang, At: v.at,
+			Edited: len(p.versions) > 1, Retweets: p.retweets, Replies: p.replies}
+		if p.retweetOf != nil {
+			s.RetweetOf, s.Text = p.retweetOf.author.Username, p.retweetOf.latest().text
+		}
+		if p.replyTo != nil {
+			s.ReplyTo = p.replyTo.author.Username
+		}
+		out = append(out, s)
+	}
+	return out
+}
