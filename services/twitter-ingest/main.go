@@ -54,7 +54,7 @@ func start(ctx context.Context, p *run.Process, c *config) error {
 	}
 	s := newSource(c, world{log: log, health: reporter, metrics: p.Metrics, saved: saved, write: client.Write})
 	p.Ready("kafka", nil)
-	log.Info("ingesting", "mode", c.X.Mode, "interval", c.X.Interval, "budget_used", s.progress.Budget().GetUsed(), "budget_limit", c.X.DailyPostBudget)
+	log.Info("ingesting", "mode", c.X.Mode, "interval", c.X.Interval.String(), "budget_used", s.progress.Budget().GetUsed(), "budget_limit", c.X.DailyPostBudget)
 	return s.run(ctx, p.Work())
 }
 

@@ -30,17 +30,16 @@ func Persist(w Func, deadLetters string, report func(error)) Func {
 	return func(ctx context.Context, recs ...kafka.Record) error {
 		for wait := firstWait; len(recs) > 0; wait = min(2*wait, maxWait) {
 			err := w(ctx, recs...)
-			if ctx.Err() != nil && err != nil {
+			if err != nil && ctx.Err() != nil {
 				return err
 			}
-			report(err)
-			if recs = left(recs, err); len(recs) == 0 {
-				break
-			}
+			recs = left(recs, err)
 			if errors.Is(err, kafka.ErrTooLarge) {
-				if recs = alone(ctx, w, recs, deadLetters); len(recs) == 0 {
-					break
-				}
+				recs, err = alone(ctx, w, recs, deadLetters)
+			}
+			report(err)
+			if len(recs) == 0 {
+				return nil
 			}
 			if err := sleep(ctx, wait/2+rand.N(wait/2)); err != nil {
 				return err
@@ -67,18 +66,18 @@ func left(recs []kafka.Record, err error) []kafka.Record {
 }
 
 // alone writes the records one by one, those that are too large to the dead letters, and
-// returns what failed.
-func alone(ctx context.Context, w Func, recs []kafka.Record, deadLetters string) (failed []kafka.Record) {
+// returns what failed and why.
+func alone(ctx context.Context, w Func, recs []kafka.Record, deadLetters string) (failed []kafka.Record, why error) {
 	for _, r := range recs {
 		err := w(ctx, r)
 		if errors.Is(err, kafka.ErrTooLarge) && r.Topic != deadLetters {
 			err = w(ctx, feedback.DeadLetter(deadLetters, r, "TooLarge", err, 1))
 		}
 		if err != nil {
-			failed = append(failed, r)
+			failed, why = append(failed, r), err
 		}
 	}
-	return failed
+	return failed, why
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

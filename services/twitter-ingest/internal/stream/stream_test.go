@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -318,5 +319,27 @@ func TestReaderSplitsLines(t *testing.T) {
 	}
 	if got, err := r.next(); !errors.Is(err, io.EOF) {
 		t.Errorf("next = %q, %v, want the end: what is cut off is left out", got, err)
+	}
+}
+
+// TestHalfOpen: over a real connection that stays open and says nothing, the reader gives up.
+func TestHalfOpen(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, "\r\nfirst\r\nhal")
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+	}))
+	defer srv.Close()
+	body, err := xapi.New(xapi.Options{URL: srv.URL, Token: "good"}).Stream(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer body.Close()
+	r := newReader(body, 100*time.Millisecond)
+	if got, err := r.next(); string(got) != "first" || err != nil {
+		t.Fatalf("next = %q, %v, want the first line", got, err)
+	}
+	if _, err := r.next(); !errors.Is(err, errIdle) {
+		t.Errorf("next = %v, want the silence noticed", err)
 	}
 }
