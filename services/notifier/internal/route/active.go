@@ -71,7 +71,7 @@ func (it *item) newest() uint64 {
 	return it.revision()
 }
 
-func newActive(r *Route, g Generation, hand context.Context) *active {
+func newActive(hand context.Context, r *Route, g Generation) *active {
 	now := time.Now()
 	return &active{
 		Route: r, g: g, hand: hand, mem: memory.New(r.Name, card.Shown), track: newTracker(),

@@ -144,7 +144,7 @@ func oneSeed(t *testing.T, seed uint64) {
 		if time.Now().After(calm) || call == "probe" || faults.IntN(100) >= 15 {
 			return nil, true
 		}
-		return lostAnswer, faults.IntN(2) == 0
+		return errLost, faults.IntN(2) == 0
 	}
 	type state struct {
 		revision uint64

@@ -207,7 +207,7 @@ func (a *active) digested(at sink.Place) {
 			a.record(n, i.at...)
 		}
 	}
-	a.record(outcome(p.note, feedbackv1.Notification_STATE_POSTED, at))
+	a.record(posted(p.note, at))
 	a.succeeded()
 	for _, it := range p.items {
 		a.readLater(it)

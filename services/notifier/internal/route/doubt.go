@@ -81,7 +81,7 @@ func (a *active) settleCard(id string, own []sink.Found) {
 	}
 	a.removeAll(own[1:])
 	at := sink.Place{Channel: intent.GetPlace().GetChannelId(), Name: intent.GetPlace().GetChannelName(), TS: own[0].TS}
-	n := outcome(intent, feedbackv1.Notification_STATE_POSTED, at)
+	n := posted(intent, at)
 	n.Revision = own[0].Revision
 	delete(a.doubts, id)
 	it := a.byID[id]
@@ -111,7 +111,7 @@ func (a *active) settleDigest(intent *feedbackv1.Notification, own []sink.Found)
 			Place: place(at), Count: 1, ObservedAt: timestamppb.Now(), CreatedAt: intent.GetObservedAt(),
 		})
 	}
-	a.record(outcome(intent, feedbackv1.Notification_STATE_POSTED, at))
+	a.record(posted(intent, at))
 }
 
 // remove deletes a surplus message.

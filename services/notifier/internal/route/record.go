@@ -44,10 +44,10 @@ func (a *active) lend(n *feedbackv1.Notification) time.Time {
 	return now.Add(lease)
 }
 
-// outcome turns an intent into what came of it.
-func outcome(n *feedbackv1.Notification, state feedbackv1.Notification_State, at sink.Place) *feedbackv1.Notification {
+// posted turns an intent into its outcome: the message stands.
+func posted(n *feedbackv1.Notification, at sink.Place) *feedbackv1.Notification {
 	n = proto.CloneOf(n)
-	n.State, n.Owner, n.LeaseUntil, n.Reason, n.ObservedAt = state, "", nil, "", timestamppb.Now()
+	n.State, n.Owner, n.LeaseUntil, n.Reason, n.ObservedAt = feedbackv1.Notification_STATE_POSTED, "", nil, "", timestamppb.Now()
 	n.Place = place(at)
 	return n
 }

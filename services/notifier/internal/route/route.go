@@ -138,7 +138,7 @@ func (r *Route) Own(ctx, work context.Context, g Generation) error {
 	hand, cancel := context.WithCancel(work)
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(inHand, cancel) })()
-	a := newActive(r, g, hand)
+	a := newActive(hand, r, g)
 	if err := a.restore(ctx); err != nil {
 		return nil // ctx ended; the next generation begins anew
 	}

@@ -78,7 +78,7 @@ func (a *active) post(at sink.Place, m sink.Message) (sink.Place, error) {
 // told writes the outcome of a card, and that it counts the copies that waited with it.
 func (a *active) told(it *item, intent *feedbackv1.Notification, at sink.Place) {
 	a.leave(it)
-	a.record(outcome(intent, feedbackv1.Notification_STATE_POSTED, at), it.at...)
+	a.record(posted(intent, at), it.at...)
 	for _, c := range it.copies {
 		n := a.note(c, feedbackv1.Notification_STATE_COLLAPSED)
 		n.CollapsedInto = it.id()
