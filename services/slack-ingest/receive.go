@@ -57,12 +57,16 @@ func (s *service) serve(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("serve HTTP_LISTEN_ADDRESS %q: %w", server.Addr, err)
 	}
-	stopped := context.AfterFunc(ctx, func() { _ = server.Shutdown(s.p.Work()) })
-	defer stopped()
+	stopped := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		_ = server.Shutdown(s.p.Work()) // returns when every request was answered
+		close(stopped)
+	})
 	if err := server.Serve(lis); !errors.Is(err, http.ErrServerClosed) {
+		stop()
 		return err
 	}
-	s.dispatch.Drain()
+	<-stopped
 	return nil
 }
 

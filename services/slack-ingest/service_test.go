@@ -19,6 +19,7 @@ import (
 
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/feedback"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/health"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
 	"github.com/feedback-pipelines/feedback-pipelines/services/slack-ingest/internal/fakeslack"
 )
 
@@ -168,6 +169,64 @@ func TestNoAckWithoutTheBroker(t *testing.T) {
 	}
 	again := w.slack.Deliver("C1", second)
 	w.until("the acknowledgement of the next delivery", func() bool { return w.slack.Acked(again) })
+}
+
+// TestAcknowledgedIsInKafka: kill -9 in mid-traffic; whatever Slack was told has arrived is in
+// Kafka at that moment, and after a start all is. A stop by SIGTERM finishes what is in hand.
+func TestAcknowledgedIsInKafka(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.start()
+	w.until("a connection", func() bool { return w.slack.Connections() == 1 })
+	envelopes := map[string]string{}
+	deliver := func(n int) {
+		for i := range n {
+			ts := w.slack.Post("C1", "azure "+strconv.Itoa(i))
+			envelopes[w.slack.Deliver("C1", ts)] = feedback.SlackID(fakeslack.Team, "C1", ts)
+		}
+	}
+	check := func() int {
+		var acked []string
+		for envelope, id := range envelopes {
+			if w.slack.Acked(envelope) {
+				acked = append(acked, id)
+			}
+		}
+		events, _ := w.events() // read after the acknowledgements
+		for _, id := range acked {
+			if events[id] == nil {
+				t.Errorf("%s was acknowledged and is not in Kafka", id)
+			}
+		}
+		return len(acked)
+	}
+	deliver(200)
+	w.until("some acknowledgements", func() bool { return check() > 20 })
+	w.kill()
+	check()
+	w.start()
+	w.until("all events", func() bool { events, _ := w.events(); return len(events) == len(envelopes) })
+
+	w.until("a connection", func() bool { return w.slack.Connections() == 1 })
+	deliver(50)
+	if code := w.stop(); code != 0 {
+		t.Errorf("exit status = %d, want 0", code)
+	}
+	check()
+	saved, err := feedback.LoadCheckpoint(t.Context(), w.kafka, "state", "community")
+	if err != nil || len(saved.GetWindows()) == 0 {
+		t.Errorf("checkpoint after a stop = %v, %v, want the channel's window", saved, err)
+	}
+	var last kafka.Record
+	_ = w.kafka.Scan(t.Context(), "state", func(r kafka.Record) error {
+		if strings.HasPrefix(string(r.Key), "health/") {
+			last = r
+		}
+		return nil
+	})
+	if len(last.Value) != 0 {
+		t.Error("the health record stands after a clean stop, want it deleted")
+	}
 }
 
 // TestSwallowed: the sweep finds what a connection swallowed, says so and renews it.

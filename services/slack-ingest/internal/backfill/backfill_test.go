@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,7 +30,7 @@ type channel struct {
 	saved     *feedbackv1.SourceState
 	found     []string
 	perPage   int
-	pages     int
+	pages     atomic.Int64
 	saves     int
 	fail      map[string][]error // errors to give first, by call
 	crash     func(save int) (before, after bool)
@@ -71,7 +72,7 @@ func (c *channel) history(_ context.Context, _, oldest, latest string, _ int) ([
 	if err := c.failing("history"); err != nil {
 		return nil, false, err
 	}
-	c.pages++
+	c.pages.Add(1)
 	var page []slack.Message
 	for i := len(c.messages) - 1; i >= 0; i-- {
 		m := c.messages[i]
@@ -352,12 +353,15 @@ func TestRunPassesAtRequestsAndIntervals(t *testing.T) {
 		ended := make(chan struct{})
 		go func() { r.Run(ctx); close(ended) }()
 		<-time.After(first + time.Second)
-		start := c.pages
+		synctest.Wait()
+		start := c.pages.Load()
 		requests <- struct{}{}
 		<-time.After(time.Minute)
-		requested := c.pages
+		synctest.Wait()
+		requested := c.pages.Load()
 		<-time.After(11 * time.Minute)
-		swept := c.pages
+		synctest.Wait()
+		swept := c.pages.Load()
 		cancel()
 		<-ended
 		if start == 0 || requested <= start || swept <= requested {

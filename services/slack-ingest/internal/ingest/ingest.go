@@ -84,8 +84,9 @@ type Ingester struct {
 
 // revision is the newest of an event that was published.
 type revision struct {
-	number uint64
-	text   uint64 // hash: two edits within a second have the same number
+	number  uint64
+	text    uint64 // hash
+	deleted bool
 }
 
 // New makes an Ingester.
@@ -157,13 +158,21 @@ func (i *Ingester) done(e *feedbackv1.Event) {
 }
 
 func (i *Ingester) revision(e *feedbackv1.Event) revision {
-	return revision{number: e.GetRevision(), text: maphash.String(i.seed, e.GetText())}
+	return revision{number: e.GetRevision(), text: maphash.String(i.seed, e.GetText()), deleted: e.GetDeleted()}
 }
 
-// repeated tells whether this or a newer revision of the event was published already.
+// repeated tells whether a newer revision of the event was published already, or the same,
+// or one that says the same. Two live edits within a second have the same number and are
+// told apart by what they say; history has only the last of them, and names in its text may
+// have become known since.
 func (i *Ingester) repeated(e *feedbackv1.Event) bool {
 	last, ok := i.published.get(e.GetId())
-	return ok && (last.number > e.GetRevision() || last == i.revision(e))
+	if !ok {
+		return false
+	}
+	now := i.revision(e)
+	same := last.text == now.text && last.deleted == now.deleted
+	return last.number > now.number || same || last.number == now.number && e.GetBackfilled()
 }
 
 // publish gives an error for each record that is not acknowledged. What the broker will

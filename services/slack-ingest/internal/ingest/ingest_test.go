@@ -106,6 +106,12 @@ func edited(ts, at, before, now string) event.Change {
 	return c
 }
 
+// history is a message as it is read back.
+func history(c event.Change) event.Change {
+	c.Kind, c.EventTS, c.Previous, c.Backfilled = event.Posted, c.TS, nil, true
+	return c
+}
+
 func deleted(ts, at, before string) event.Change {
 	c := event.Change{Kind: event.Deleted, Channel: "C1", TS: ts, EventTS: at}
 	if before != "" {
@@ -135,6 +141,11 @@ func TestWhatIsPublished(t *testing.T) {
 		"an edit after it left the match":  {[]event.Change{said("1.000001", "azure"), edited("1.000001", "2.000000", "azure", "b"), edited("1.000001", "3.000000", "b", "c")}, []string{"azure@0", "b@2000000", "c@3000000"}},
 		"two edits in the same second":     {[]event.Change{edited("1.000001", "2.000000", "azure", "azure b"), edited("1.000001", "2.000000", "azure b", "azure c")}, []string{"azure b@2000000", "azure c@2000000"}},
 		"the original after its edit":      {[]event.Change{edited("1.000001", "2.000000", "azure", "azure b"), said("1.000001", "azure")}, []string{"azure b@2000000"}},
+		"an edit that history has as well": {[]event.Change{edited("1.000001", "2.000000", "azure", "azure b"), history(edited("1.000001", "2.000000", "", "azure b"))}, []string{"azure b@2000000"}},
+		"an edit of its looks alone":       {[]event.Change{said("1.000001", "azure"), edited("1.000001", "2.000000", "azure", "azure"), history(edited("1.000001", "2.000000", "", "azure"))}, []string{"azure@0"}},
+		"an edit back to what it was":      {[]event.Change{said("1.000001", "azure"), edited("1.000001", "2.000000", "azure", "azure b"), edited("1.000001", "3.000000", "azure b", "azure")}, []string{"azure@0", "azure b@2000000", "azure@3000000"}},
+		"an edit missed":                   {[]event.Change{said("1.000001", "azure"), history(edited("1.000001", "2.000000", "", "azure b"))}, []string{"azure@0", "azure b@2000000"}},
+		"a deletion delivered twice":       {[]event.Change{deleted("1.000001", "5.000000", "azure"), deleted("1.000001", "5.000000", "azure")}, []string{"-@5000000"}},
 		"a deletion":                       {[]event.Change{deleted("1.000001", "5.000000", "azure")}, []string{"-@5000000"}},
 		"a deletion of no feedback":        {[]event.Change{deleted("1.000001", "5.000000", "hello")}, nil},
 		"a deletion of something known":    {[]event.Change{said("1.000001", "azure"), deleted("1.000001", "5.000000", "")}, []string{"azure@0", "-@5000000"}},
