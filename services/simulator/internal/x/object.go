@@ -1,6 +1,7 @@
 package x
 
 import (
+	"fmt"
 	"maps"
 	"net/url"
 	"regexp"
@@ -42,7 +43,7 @@ func fullText(v *version) string {
 		return "RT @" + of.author.Username + ": " + of.latest().text
 	}
 	if v.post.media && v.text == "" {
-		return "https://t.co/" + v.idString()[:10]
+		return shortLink(v)
 	}
 	return v.text
 }
@@ -56,7 +57,12 @@ func shortText(v *version) (text string, note bool) {
 	if utf8.RuneCountInString(full) <= maxText {
 		return full, false
 	}
-	return cut(full, maxText-26, "… https://t.co/"+v.idString()[:10]), true
+	return cut(full, maxText-26, "… "+shortLink(v)), true
+}
+
+// shortLink is the link that X puts in place of a picture or of the rest of a note.
+func shortLink(v *version) string {
+	return fmt.Sprintf("https://t.co/%010x", hash(v.idString())&0xffffffffff)
 }
 
 func cut(s string, most int, end string) string {
