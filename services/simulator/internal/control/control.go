@@ -32,7 +32,6 @@ func (c *Control) Register(mux *http.ServeMux) {
 		"GET /sim/channels":                        c.channels,
 		"POST /sim/slack/channels":                 c.setChannel,
 		"GET /sim/channels/{name}/messages":        c.messages,
-		"GET /sim/status":                          func(*http.Request) (any, error) { return c.Status(), nil },
 		"POST /sim/traffic":                        c.setTraffic,
 		"GET /sim/faults":                          c.faults,
 		"POST /sim/faults":                         c.startFault,
@@ -51,6 +50,7 @@ func (c *Control) Register(mux *http.ServeMux) {
 		})
 	}
 	mux.HandleFunc("GET /sim/posts", c.posts)
+	mux.HandleFunc("GET /sim/status", func(w http.ResponseWriter, _ *http.Request) { answer(w, c.Status(), nil) })
 }
 
 var done = map[string]bool{"ok": true}

@@ -116,10 +116,10 @@ func TestPage(t *testing.T) {
 	if body, _ = get("/?x=1"); strings.Contains(body, "<b>azure</b>") || !strings.Contains(body, "&lt;b&gt;azure&lt;/b&gt;") {
 		t.Error("a post on X is not shown as it was typed")
 	}
-	if body, resp = get("/archives/" + channel + "/p" + strings.ReplaceAll(ts, ".", "")); resp.StatusCode != 200 || !strings.Contains(body, `id="p`+strings.ReplaceAll(ts, ".", "")) {
+	if body, resp = get("/archives/" + channel + "/p" + strings.ReplaceAll(ts, ".", "")); resp.StatusCode != http.StatusOK || !strings.Contains(body, `id="p`+strings.ReplaceAll(ts, ".", "")) {
 		t.Errorf("a permalink = %d, want the page with the message", resp.StatusCode)
 	}
-	if _, resp = get("/archives/C0NONE/p1"); resp.StatusCode != 404 {
+	if _, resp = get("/archives/C0NONE/p1"); resp.StatusCode != http.StatusNotFound {
 		t.Errorf("a permalink to nowhere = %d, want 404", resp.StatusCode)
 	}
 }

@@ -114,7 +114,7 @@ func TestRefusedParameters(t *testing.T) {
 	}
 	_, err := w.client.TweetRecentSearch(context.Background(), "azure", twitter.TweetRecentSearchOpts{SinceID: "1"})
 	var er *twitter.ErrorResponse
-	if !errors.As(err, &er) || er.StatusCode != 400 || !strings.Contains(er.Errors[0].Message, "since_id") {
+	if !errors.As(err, &er) || er.StatusCode != http.StatusBadRequest || !strings.Contains(er.Errors[0].Message, "since_id") {
 		t.Errorf("since_id=1 = %v, want an ErrorResponse about since_id", err)
 	}
 }

@@ -36,7 +36,7 @@ func TestRules(t *testing.T) {
 	}
 	_, err = w.client.TweetSearchStreamAddRule(ctx, []twitter.TweetSearchStreamRule{{Value: "-azure"}}, false)
 	var er *twitter.ErrorResponse
-	if !errors.As(err, &er) || er.StatusCode != 400 {
+	if !errors.As(err, &er) || er.StatusCode != http.StatusBadRequest {
 		t.Errorf("add of a bad rule = %v, want 400", err)
 	}
 	listed, err := w.client.TweetSearchStreamRules(ctx, nil)
