@@ -32,11 +32,8 @@ func readable(t *testing.T, service string) []*regexp.Regexp {
 	t.Helper()
 	path := filepath.Join("..", "..", "services", service, "testdata", "env.golden")
 	text, err := os.ReadFile(path)
-	if os.IsNotExist(err) {
-		t.Skipf("%s is not there yet", path)
-	}
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v: each service keeps the list of its variables there; write it with that service's tests (-update)", err)
 	}
 	var names []*regexp.Regexp
 	for line := range strings.Lines(string(text)) {

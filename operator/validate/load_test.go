@@ -159,3 +159,16 @@ func TestLoadDocuments(t *testing.T) {
 		})
 	}
 }
+
+// FuzzLoad: whatever the manifest, Load returns.
+func FuzzLoad(f *testing.F) {
+	f.Add([]byte(base))
+	f.Add([]byte(strings.Replace(base, "sources:", "sources: 3 #", 1)))
+	f.Add([]byte("apiVersion: feedbackpipeline.dev/v1alpha1\nkind: FeedbackPipeline\nmetadata: 3\nspec: []\n"))
+	f.Add([]byte("apiVersion: feedbackpipeline.dev/v1alpha1\nkind: FeedbackPipeline\nmetadata: {name: a}\nspec: {sources: {a: b}, routes: [null], scorer: null}\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if p, err := Load(text); (p == nil) == (err == nil) {
+			t.Errorf("Load = %v, %v, want the one or the other", p, err)
+		}
+	})
+}
