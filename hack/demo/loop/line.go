@@ -18,6 +18,8 @@ type line struct {
 	// routes are those that it should take, or was told on before; outcomes what the notifier wrote of them.
 	routes   []string
 	outcomes map[string]*feedbackv1.Notification
+	// replaced is true where a later revision came before it was told.
+	replaced bool
 }
 
 // complete is true when all routes have an outcome.
@@ -77,6 +79,9 @@ func (l line) where(channels map[string]string) string {
 		case feedbackv1.Notification_STATE_SKIPPED:
 			parts = append(parts, "skipped on "+route+": "+fit(printable(n.GetReason()), 40))
 		default:
+			if l.replaced {
+				return "changed before it was told"
+			}
 			parts = append(parts, "waits for "+channel)
 		}
 	}

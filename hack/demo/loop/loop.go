@@ -62,6 +62,8 @@ type Loop struct {
 	simulator *simulator       // nil with the real Slack and X
 	pipeline  *executor.Executor
 	view      *view
+	watching  sync.WaitGroup // the simulator's troubles
+	unwatch   context.CancelFunc
 	stopOnce  sync.Once
 }
 
@@ -126,6 +128,9 @@ func (l *Loop) startSimulator(ctx context.Context) (err error) {
 		return err
 	}
 	l.manifest.UseSimulator(l.simulator.base)
+	var watch context.Context
+	watch, l.unwatch = context.WithCancel(context.WithoutCancel(ctx))
+	l.watching.Go(func() { l.simulator.watch(watch, l.out) })
 	l.out.say("Slack and X: simulated; read the channels at %s", l.simulator.base)
 	return nil
 }
@@ -221,6 +226,8 @@ func (l *Loop) Stop() {
 	l.stopOnce.Do(func() {
 		l.StopPipeline()
 		if l.simulator != nil {
+			l.unwatch()
+			l.watching.Wait()
 			l.simulator.process.Stop()
 		}
 		if l.embedded != nil {

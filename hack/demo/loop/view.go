@@ -3,6 +3,7 @@ package loop
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -20,12 +21,13 @@ import (
 const (
 	// patience is how long an event may wait to be told until the view shows it as waiting.
 	patience = 30 * time.Second
-	// remembered bounds what the view knows of the past: pairs of event and route.
+	// remembered bounds what the view knows of the past: records of a partition that it reads at its start, then events,
+	// and pairs of event and route.
 	remembered = 50_000
 )
 
-// view follows a pipeline's topics from their end and prints a line for each event once it is known where it went. It
-// reads without a group and decides nothing.
+// view follows a pipeline's topics from their end and prints a line for each revision of an event once it is known where
+// it went. What was written before it began it only remembers. It reads without a group and decides nothing.
 type view struct {
 	client  *kgo.Client
 	out     *printer
@@ -35,6 +37,9 @@ type view struct {
 	cancel  context.CancelFunc
 	done    chan struct{}
 
+	ends kadm.ListedOffsets // of the topics when the view began
+
+	seen       map[string]uint64                   // the highest revision of each event that was scored
 	held       map[string]*held                    // events that wait to be told, by id
 	told       map[string]*feedbackv1.Notification // by event id and route
 	conditions map[string]feedbackv1.Health_Level  // by component, instance and name
@@ -49,7 +54,7 @@ type held struct {
 func follow(ctx context.Context, plan executor.Plan, p *v1alpha1.FeedbackPipeline, out *printer) (*view, error) {
 	v := &view{
 		out: out, routes: p.Spec.Routes, columns: columnsOf(p), roles: map[string]string{}, done: make(chan struct{}),
-		held: map[string]*held{}, told: map[string]*feedbackv1.Notification{}, conditions: map[string]feedbackv1.Health_Level{},
+		seen: map[string]uint64{}, held: map[string]*held{}, told: map[string]*feedbackv1.Notification{}, conditions: map[string]feedbackv1.Health_Level{},
 	}
 	var names []string
 	for _, t := range plan.Topics {
@@ -65,19 +70,45 @@ func follow(ctx context.Context, plan executor.Plan, p *v1alpha1.FeedbackPipelin
 	if v.client, err = kgo.NewClient(append(options, kgo.FetchMaxWait(250*time.Millisecond))...); err != nil {
 		return nil, err
 	}
-	ends, err := kadm.NewClient(v.client).ListEndOffsets(ctx, names...)
-	if err == nil {
-		err = ends.Error()
-	}
-	if err != nil {
+	if err := v.begin(ctx, names); err != nil {
 		v.client.Close()
-		return nil, fmt.Errorf("find the topics' ends: %w", err)
+		return nil, err
 	}
-	v.client.AddConsumePartitions(ends.KOffsets())
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	v.cancel = cancel
 	go v.run(work)
 	return v, nil
+}
+
+// begin has the client read the topics from a little before their end.
+func (v *view) begin(ctx context.Context, topics []string) (err error) {
+	admin := kadm.NewClient(v.client)
+	if v.ends, err = admin.ListEndOffsets(ctx, topics...); err == nil {
+		err = v.ends.Error()
+	}
+	starts, startErr := admin.ListStartOffsets(ctx, topics...)
+	if err = errors.Join(err, startErr); err == nil {
+		err = starts.Error()
+	}
+	if err != nil {
+		return fmt.Errorf("find where the topics begin and end: %w", err)
+	}
+	from := map[string]map[int32]kgo.Offset{}
+	v.ends.Each(func(o kadm.ListedOffset) {
+		first, _ := starts.Lookup(o.Topic, o.Partition)
+		if from[o.Topic] == nil {
+			from[o.Topic] = map[int32]kgo.Offset{}
+		}
+		from[o.Topic][o.Partition] = kgo.NewOffset().At(max(first.Offset, o.Offset-remembered))
+	})
+	v.client.AddConsumePartitions(from)
+	return nil
+}
+
+// old is true for a record that was there when the view began.
+func (v *view) old(r *kgo.Record) bool {
+	end, ok := v.ends.Lookup(r.Topic, r.Partition)
+	return ok && r.Offset < end.Offset
 }
 
 // stop ends the view after what it holds was shown.
@@ -104,20 +135,48 @@ func (v *view) record(r *kgo.Record) {
 	switch v.roles[r.Topic] {
 	case "scored":
 		s := &feedbackv1.ScoredEvent{}
-		if decode(r, s) {
+		if decode(r, s) && v.news(s.GetEvent()) && !v.old(r) {
 			v.scored(s)
 		}
 	case "notifications":
 		n := &feedbackv1.Notification{}
-		if decode(r, n) {
+		switch {
+		case !decode(r, n):
+		case v.old(r):
+			v.remember(n)
+		default:
 			v.notification(n)
 		}
 	case "state":
 		h := &feedbackv1.Health{}
-		if isHealth(r) && decode(r, h) {
+		if isHealth(r) && decode(r, h) && !v.old(r) {
 			v.health(h)
 		}
 	}
+}
+
+// news is false for a revision that was seen before: at least once means that some come twice.
+func (v *view) news(e *feedbackv1.Event) bool {
+	before, known := v.seen[e.GetId()]
+	if known && before >= e.GetRevision() {
+		return false
+	}
+	if len(v.seen) >= remembered {
+		clear(v.seen)
+	}
+	v.seen[e.GetId()] = e.GetRevision()
+	return true
+}
+
+// remember keeps what became of an event on a route. An intent is not known to have become anything.
+func (v *view) remember(n *feedbackv1.Notification) {
+	if n.GetEventId() == "" || n.GetState() == feedbackv1.Notification_STATE_INTENT {
+		return
+	}
+	if len(v.told) >= remembered {
+		clear(v.told)
+	}
+	v.told[pair(n.GetEventId(), n.GetRoute())] = n
 }
 
 // scored shows the event, or holds it until the notifier has written what became of it.
@@ -125,6 +184,7 @@ func (v *view) scored(s *feedbackv1.ScoredEvent) {
 	e := s.GetEvent()
 	if older := v.held[e.GetId()]; older != nil {
 		delete(v.held, e.GetId())
+		older.replaced = true
 		v.show(older.line)
 	}
 	l := line{scored: s, routes: expected(v.routes, s), outcomes: map[string]*feedbackv1.Notification{}}
@@ -159,10 +219,7 @@ func (v *view) notification(n *feedbackv1.Notification) {
 	if n.GetState() == feedbackv1.Notification_STATE_INTENT {
 		return
 	}
-	if len(v.told) >= remembered {
-		clear(v.told)
-	}
-	v.told[pair(n.GetEventId(), n.GetRoute())] = n
+	v.remember(n)
 	h := v.held[n.GetEventId()]
 	if h == nil || n.GetRevision() < h.scored.GetEvent().GetRevision() {
 		return

@@ -55,7 +55,7 @@ func newView(out *lines) *view {
 	p := pipeline()
 	return &view{
 		out: newPrinter(out), routes: p.Spec.Routes, columns: columnsOf(p), roles: map[string]string{"s": "scored", "n": "notifications", "h": "state"},
-		held: map[string]*held{}, told: map[string]*feedbackv1.Notification{}, conditions: map[string]feedbackv1.Health_Level{},
+		seen: map[string]uint64{}, held: map[string]*held{}, told: map[string]*feedbackv1.Notification{}, conditions: map[string]feedbackv1.Health_Level{},
 	}
 }
 
@@ -94,6 +94,7 @@ func TestViewTellsWhereAnEventWent(t *testing.T) {
 		{"a deletion of what was told", []any{
 			scored("e", 0, bad, "bad"), told("e", "negative", 0, posted), deleted, told("e", "negative", 2, feedbackv1.Notification_STATE_WITHDRAWN),
 		}, []string{"(withdrawn)", "[deleted]"}},
+		{"an edit before it is told", []any{scored("e", 0, bad, "bad"), scored("e", 1, fine, "fine")}, []string{"0.08  changed before it was told", "not routed                         [edited] fine"}},
 		{"a deletion of what was never told", []any{deleted}, []string{"not routed", "[deleted]"}},
 		{"a digest's own record", []any{&feedbackv1.Notification{DigestId: "digest:positive:1", Route: "positive", State: digested, EventIds: []string{"a", "b"}}}, []string{"#positive-feedback: a digest of 2"}},
 		{"skipped", []any{scored("e", 0, bad, "bad"), &feedbackv1.Notification{EventId: "e", Route: "negative", State: feedbackv1.Notification_STATE_SKIPPED, Reason: "older than 24h"}}, []string{"skipped on negative: older than 24h"}},
@@ -181,6 +182,7 @@ func TestViewFollowsTheTopicsFromTheirEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	write("p.scored", nil, binary(scored("old", 0, proto.Float64(0.5), "of another run"))) // read again by its source
 	asJSON, err := protojson.Marshal(scored("e", 0, proto.Float64(0.1), "of this one"))
 	if err != nil {
 		t.Fatal(err)

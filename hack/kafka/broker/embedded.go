@@ -47,11 +47,7 @@ func StartEmbedded(ctx context.Context, o EmbeddedOptions) (*Embedded, error) {
 		}
 		e.port = free[0]
 	}
-	// Group coordinators answer and expire members on one loop; topics are created by those who own them.
-	options := []kfake.Opt{
-		kfake.NumBrokers(1), kfake.Ports(e.port), kfake.ClusterID("embedded"),
-		kfake.BrokerConfigs(map[string]string{"log.cleaner.backoff.ms": "15000"}),
-	}
+	options := []kfake.Opt{kfake.NumBrokers(1), kfake.Ports(e.port), kfake.ClusterID("embedded")}
 	if o.DataDir != "" {
 		options = append(options, kfake.DataDir(o.DataDir))
 	}
