@@ -62,7 +62,7 @@ func (t *tweet) has(keyword string) answer {
 	want := words(keyword)
 	possible := phrase(t.allWords, want) ||
 		phrase(words(strings.ReplaceAll(t.text, "_", " ")), words(strings.ReplaceAll(keyword, "_", " "))) ||
-		(len(want) == 0 || strings.ContainsFunc(keyword, spaceless)) && strings.Contains(t.text, keyword)
+		(len(want) == 0 || strings.ContainsFunc(t.text, spaceless)) && strings.Contains(t.text, keyword)
 	return answer{phrase(t.words, want), possible}
 }
 

@@ -46,6 +46,8 @@ func TestQuery(t *testing.T) {
 		{"azure is:verified", "aws", certain(false)},
 		{"has:links", "see https://example.com", certain(true)},
 		{"遅い", "azureが遅い", answer{false, true}},
+		{"azure", "Azureがまた落ちた", answer{false, true}},
+		{"aws", "Azureがまた落ちた", certain(false)},
 	} {
 		n, err := parseQuery(c.query)
 		if err != nil {
