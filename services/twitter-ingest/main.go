@@ -46,24 +46,16 @@ func start(ctx context.Context, p *run.Process, c *config) error {
 
 	p.Ready("kafka", errors.New("waiting for the topics"))
 	if err := client.WaitTopics(ctx, log, c.Topics.Feedback, c.Topics.DeadLetters, c.Topics.State); err != nil {
-		return stopped(ctx, err)
+		return err // or a stop, which run takes as clean
 	}
 	saved, err := checkpoint(ctx, client, c, reporter)
 	if err != nil {
-		return stopped(ctx, err)
+		return err // or a stop, which run takes as clean
 	}
 	s := newSource(c, world{log: log, health: reporter, metrics: p.Metrics, saved: saved, write: client.Write})
 	p.Ready("kafka", nil)
 	log.Info("ingesting", "mode", c.X.Mode, "interval", c.X.Interval.String(), "budget_used", s.progress.Budget().GetUsed(), "budget_limit", c.X.DailyPostBudget)
 	return s.run(ctx, p.Work())
-}
-
-// stopped is nil for an error that a stop made.
-func stopped(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
 }
 
 // report writes the health until the returned function is called.

@@ -9,7 +9,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"sync"
 	"time"
 
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
@@ -41,20 +40,22 @@ type Options struct {
 type Intake struct {
 	o Options
 
-	mu    sync.Mutex // held while publishing: what is on its way is not yet published
-	known *memory[[sha256.Size]byte]
+	publishing chan struct{} // holds one while publishing: what is on its way is not yet known
+	known      *memory[[sha256.Size]byte]
 }
 
 // New returns an intake that remembers nothing.
 func New(o Options) *Intake {
-	return &Intake{o: o, known: newMemory[[sha256.Size]byte](remembered)}
+	return &Intake{o: o, publishing: make(chan struct{}, 1), known: newMemory[[sha256.Size]byte](remembered)}
 }
 
 // Take publishes what the pages hold. A post that was made earlier than live ago counts as
 // read back from history.
 func (in *Intake) Take(ctx context.Context, live time.Duration, pages ...*post.Page) error {
-	in.mu.Lock()
-	defer in.mu.Unlock()
+	if err := in.lock(ctx); err != nil {
+		return err
+	}
+	defer in.unlock()
 	b := batch{now: time.Now(), live: live, seen: map[[sha256.Size]byte]bool{}}
 	for _, p := range pages {
 		for i := len(p.Posts) - 1; i >= 0; i-- { // X gives the newest first; Kafka gets the oldest first
@@ -75,10 +76,23 @@ func (in *Intake) Take(ctx context.Context, live time.Duration, pages ...*post.P
 	return nil
 }
 
+func (in *Intake) lock(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case in.publishing <- struct{}{}:
+		return nil
+	}
+}
+
+func (in *Intake) unlock() { <-in.publishing }
+
 // Delete publishes, once, that X no longer shows a post.
 func (in *Intake) Delete(ctx context.Context, eventID string) error {
-	in.mu.Lock()
-	defer in.mu.Unlock()
+	if err := in.lock(ctx); err != nil {
+		return err
+	}
+	defer in.unlock()
 	key := sha256.Sum256([]byte("deleted " + eventID))
 	if in.known.has(key) {
 		return nil

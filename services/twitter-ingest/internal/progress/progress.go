@@ -26,6 +26,7 @@ type Progress struct {
 	source string
 	save   Save
 	budget *budget.Budget
+	saving chan struct{} // holds one while a checkpoint is written
 
 	mu     sync.Mutex
 	window *window.Window
@@ -35,7 +36,7 @@ type Progress struct {
 // backfill before now, and what was open of another query is forgotten with it.
 func Open(source, query string, saved *feedbackv1.SourceState, limit uint64, backfill time.Duration, save Save) *Progress {
 	scope := window.Scope(query)
-	p := &Progress{source: source, save: save, budget: budget.New(limit, saved.GetBudget())}
+	p := &Progress{source: source, save: save, saving: make(chan struct{}, 1), budget: budget.New(limit, saved.GetBudget())}
 	for _, w := range saved.GetWindows() {
 		if w.GetScope() == scope {
 			p.window = window.FromProto(w)
@@ -57,20 +58,30 @@ func (p *Progress) View(f func(w *window.Window)) {
 // Update lets f change the window and saves the checkpoint. An error means that the change
 // holds in memory alone, and is saved with the next one.
 func (p *Progress) Update(ctx context.Context, f func(w *window.Window)) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case p.saving <- struct{}{}:
+		defer func() { <-p.saving }()
+	}
+	if err := p.save(ctx, p.change(f)); err != nil {
+		return fmt.Errorf("save checkpoint of %s: %w", p.source, err)
+	}
+	return nil
+}
+
+// change lets f change the window and returns the checkpoint.
+func (p *Progress) change(f func(w *window.Window)) *feedbackv1.SourceState {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	f(p.window)
 	now := time.Now()
-	s := &feedbackv1.SourceState{
+	return &feedbackv1.SourceState{
 		Source:     p.source,
 		Windows:    []*feedbackv1.Window{p.window.Proto()},
 		Budget:     p.budget.Proto(now),
 		ObservedAt: timestamppb.New(now),
 	}
-	if err := p.save(ctx, s); err != nil {
-		return fmt.Errorf("save checkpoint of %s: %w", p.source, err)
-	}
-	return nil
 }
 
 // Reserve counts up to want posts, no fewer than least, ahead of a request and saves that.

@@ -81,8 +81,8 @@ func (r *Recheck) push(age int, entries ...entry) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	q := append(r.queues[age], entries...)
-	r.queues[age] = q[max(0, len(q)-maxQueued):]
+	r.queues[age] = append(r.queues[age], entries...)
+	r.queues[age] = r.queues[age][max(0, len(r.queues[age])-maxQueued):]
 }
 
 // due takes up to maxIDs posts off a queue whose time has come. Those that X would bill

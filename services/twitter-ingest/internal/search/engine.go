@@ -32,6 +32,8 @@ import (
 const (
 	// margin keeps clear of the edge of what X tells; wideMargin is taken when X still refuses.
 	margin, wideMargin = 2 * time.Minute, time.Hour
+	// minWait is between two rounds, whatever the interval.
+	minWait = 100 * time.Millisecond
 	// maxIdlePages is how many pages in a row may bring a chain of pages no further.
 	maxIdlePages = 20
 )
@@ -43,6 +45,7 @@ var errStopped = errors.New("stopped")
 type Options struct {
 	Query string
 	// Interval is the time from one search for new posts to the next; it is asked each time.
+	// X's rate limit may stretch it, so that requests are left until its window ends.
 	Interval func() time.Duration
 	// Live is how old a post may be to count as arrived live.
 	Live     time.Duration
@@ -67,6 +70,7 @@ type Engine struct {
 	searched time.Time // when, by X's clock, the head was last searched
 	complete time.Time // when, by ours, all was last read
 	resume   time.Time // X's rate limit allows no request before
+	spacing  time.Duration
 }
 
 // New returns an engine.
@@ -107,7 +111,7 @@ func (e *Engine) Run(ctx, work context.Context) error {
 		}
 		e.o.Report(err)
 		kick := e.kick
-		if err != nil || wait > e.o.Interval() {
+		if err != nil || time.Until(e.resumes()) > 0 {
 			kick = nil
 		}
 		timer := time.NewTimer(wait)
@@ -130,11 +134,13 @@ func (e *Engine) wait(err error, begun time.Time) (time.Duration, bool) {
 	switch {
 	case err == nil:
 		e.pace.Reset()
-		next := begun.Add(e.o.Interval())
-		if r := e.resumes(); r.After(next) {
-			next = r
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		next := begun.Add(max(e.o.Interval(), e.spacing))
+		if e.resume.After(next) {
+			next = e.resume
 		}
-		return max(time.Until(next), time.Second), true
+		return max(time.Until(next), minWait), true
 	case errors.As(err, &spent):
 		return max(time.Until(spent.Until), time.Second), true
 	case errors.As(err, &problem):
@@ -257,7 +263,7 @@ func (e *Engine) note(g window.Gap, a *xapi.Answer) {
 	if g.Until == 0 {
 		e.searched = a.At
 	}
-	e.resume = time.Time{}
+	e.resume, e.spacing = time.Time{}, a.Spacing
 	if a.Pause > 0 {
 		e.resume = time.Now().Add(a.Pause)
 	}

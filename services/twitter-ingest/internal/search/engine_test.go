@@ -336,6 +336,32 @@ func TestRateLimitIsObeyed(t *testing.T) {
 	})
 }
 
+// TestRequestsAreSpaced: an interval shorter than X's limit allows does not run into it.
+func TestRequestsAreSpaced(t *testing.T) {
+	xtest.Bubble(t, func(t *testing.T) {
+		w := newWorld()
+		begin, left := time.Now(), 60
+		longest, latest := time.Duration(0), time.Now()
+		w.x.Fault = func(rw http.ResponseWriter, _ *http.Request) bool {
+			longest, latest = max(longest, time.Since(latest)), time.Now()
+			left--
+			rw.Header().Set("x-rate-limit-remaining", fmt.Sprint(left))
+			rw.Header().Set("x-rate-limit-reset", fmt.Sprint(begin.Add(15*time.Minute).Unix()))
+			return false
+		}
+		e := w.engine()
+		e.o.Interval = func() time.Duration { return time.Second }
+		ctx, cancel := context.WithTimeout(t.Context(), 14*time.Minute)
+		defer cancel()
+		if err := e.Run(ctx, t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if left < 0 || longest > 20*time.Second {
+			t.Errorf("%d requests left, the longest pause %s, want some left and 15 s", left, longest)
+		}
+	})
+}
+
 func TestBudgetStopsAndLiftsAtMidnight(t *testing.T) {
 	xtest.Bubble(t, func(t *testing.T) {
 		xtest.Pass(8 * time.Hour) // four hours before midnight

@@ -23,8 +23,9 @@ import (
 )
 
 const (
-	// MinResults and MaxResults are the bounds of a search page's size.
+	// MinResults is the smallest page that search gives.
 	MinResults = 10
+	// MaxResults is the largest page that search gives.
 	MaxResults = 100
 	// MaxQueryBytes is the longest query that the client library lets through.
 	MaxQueryBytes = 512
@@ -105,6 +106,9 @@ type Answer struct {
 	// Pause is how long X's rate limit asks to wait before the next request to this
 	// endpoint; zero if requests are left.
 	Pause time.Duration
+	// Spacing is the time between requests at which those that are left last until the rate
+	// limit's window ends; zero if X does not say.
+	Spacing time.Duration
 }
 
 var (
@@ -151,7 +155,8 @@ func (c *Client) ask(ctx context.Context, endpoint string, request func(context.
 	if err != nil {
 		return nil, malformed(endpoint, err)
 	}
-	return &Answer{Page: page, At: raw.at(), Pause: pause(raw.header, raw.at())}, nil
+	pause, spacing := limits(raw.header, raw.at())
+	return &Answer{Page: page, At: raw.at(), Pause: pause, Spacing: spacing}, nil
 }
 
 // raw makes one request and returns its answer if X took it; else a *Problem, or ctx's error.
@@ -215,13 +220,18 @@ func (t tee) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// pause is how long to wait if no request is left in the rate limit's window.
-func pause(h http.Header, at time.Time) time.Duration {
-	if h.Get("x-rate-limit-remaining") != "0" {
-		return 0
+// limits reads what is left in the rate limit's window: how long to wait if nothing is, else
+// how to space what is.
+func limits(h http.Header, at time.Time) (pause, spacing time.Duration) {
+	left, err := strconv.ParseInt(h.Get("x-rate-limit-remaining"), 10, 64)
+	window, known := reset(h, at)
+	switch {
+	case err != nil || !known || left < 0:
+		return 0, 0
+	case left == 0:
+		return window, window
 	}
-	d, _ := reset(h, at)
-	return d
+	return 0, window / time.Duration(left)
 }
 
 // reset is how long the rate limit's window still lasts, at least a second; false if X does
