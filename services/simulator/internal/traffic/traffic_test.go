@@ -122,7 +122,7 @@ func TestSameSeedSameWords(t *testing.T) {
 	said := func(seed uint64) (out []string) {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t, seed, true)
-			w.talk(20*time.Second, 10)
+			w.talk(19950*time.Millisecond, 10) // between two words
 			for _, s := range w.slack.Said() {
 				out = append(out, s.Channel+" "+s.User+" "+s.FinalText)
 			}
