@@ -94,7 +94,6 @@ func (a *active) run(ctx context.Context) {
 		a.observe()
 		a.checkPause()
 		if a.act(ctx) {
-			a.alive = time.Now()
 			continue
 		}
 		timer.Reset(a.nap())
@@ -194,10 +193,8 @@ func (a *active) act(ctx context.Context) bool {
 	a.alternate = !a.alternate
 	job(ctx)
 	a.Pacer.Done(time.Now())
-	if time.Since(now) > maxPause { // slow, or stopped in the middle: it cannot be told
-		a.still = time.Now().Add(settle)
-	}
 	_ = a.flush()
+	a.checkPause() // slow, or stopped in the middle: it cannot be told
 	return true
 }
 

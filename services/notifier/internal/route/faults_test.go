@@ -11,10 +11,13 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/slack-go/slack"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/feedback"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/slackapi"
+	"github.com/feedback-pipelines/feedback-pipelines/services/notifier/internal/sink"
 )
 
 var errLost = fmt.Errorf("post: %w", context.DeadlineExceeded)
@@ -260,5 +263,78 @@ func TestAStopFinishesTheMessageInHand(t *testing.T) {
 		w.fault = nil
 		w.live(t, config(), w.start(config(), "b")).end()
 		w.once(t, "x:1", "x:2")
+	})
+}
+
+// anIntent puts the intent of another owner into the log, whose lease begins now.
+func (w *world) anIntent(id string, age time.Duration) {
+	now := time.Now().Add(-age)
+	r, err := feedback.NotificationRecord(topics.Notifications, feedback.Protobuf, &feedbackv1.Notification{
+		EventId: id, Route: "negative", State: feedbackv1.Notification_STATE_INTENT, Owner: "another", Count: 1,
+		ObservedAt: timestamppb.New(now), LeaseUntil: timestamppb.New(now.Add(lease)), CreatedAt: timestamppb.New(now),
+		Place: &feedbackv1.Place{ChannelId: "C1"},
+	})
+	if err != nil {
+		panic(err)
+	}
+	w.notifications = append(w.notifications, r)
+}
+
+// appear lets a message of the event appear after a while, as one that was under way.
+func (w *world) appear(id string, after time.Duration) {
+	go func() {
+		pass(after)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		m := &message{at: sink.Place{Channel: "C1", TS: fmt.Sprintf("%d.999999", time.Now().Unix())}, posted: time.Now()}
+		m.m.Type, m.m.Payload = slackapi.CardType, map[string]any{"event_id": id, "revision": "0"}
+		w.messages = append(w.messages, m)
+	}()
+}
+
+func TestTheLeaseOfAnotherOwnerIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.say("x:1", "broken")
+		w.anIntent("x:1", 0)
+		w.appear("x:1", 5*time.Second)
+		w.live(t, config(), w.start(config(), "heir")).end()
+		w.once(t, "x:1")
+		w.neverTwice(t)
+	})
+}
+
+func TestWhatAppearsAfterTheLeaseIsHealed(t *testing.T) {
+	for name, after := range map[string]time.Duration{"soon": 15 * time.Second, "late": 35 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.say("x:1", "broken")
+				w.anIntent("x:1", 0)
+				w.appear("x:1", after)
+				begin := time.Now()
+				p := w.start(config(), "heir")
+				pass(after + time.Second)
+				await(t, time.Minute-time.Since(begin), "healed", func() bool { return len(w.standing()) == 1 && w.settled() })
+				w.live(t, config(), p).end()
+				w.once(t, "x:1")
+			})
+		})
+	}
+}
+
+func TestAnOldIntentCostsNoWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.say("x:1", "broken")
+		w.anIntent("x:1", time.Hour)
+		begin := time.Now()
+		p := w.start(config(), "heir")
+		await(t, 3*time.Second, "told", w.settled)
+		if d := time.Since(begin); d > 3*time.Second {
+			t.Errorf("told after %s", d)
+		}
+		p.end()
+		w.once(t, "x:1")
 	})
 }

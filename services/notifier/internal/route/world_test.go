@@ -86,8 +86,9 @@ type process struct {
 	crashAt  int
 	after    bool
 	dead     bool
-	at       string // the deed at which it died
-	frozen   chan struct{}
+	at       string // the deed at which it died or was frozen
+	freezeAt int    // from this deed on it does nothing until thaw is closed, as after SIGSTOP
+	thaw     chan struct{}
 	position [2]int64
 }
 
@@ -96,11 +97,15 @@ var errDead = errors.New("the process is dead")
 // deed does f unless the process is dead or dies of it.
 func (p *process) deed(name string, f func()) error {
 	p.mu.Lock()
-	frozen := p.frozen
-	p.mu.Unlock()
-	if frozen != nil {
-		<-frozen
+	if p.freezeAt > 0 && p.deeds+1 >= p.freezeAt {
+		if p.at == "" {
+			p.at = name
+		}
+		p.mu.Unlock()
+		<-p.thaw
+		p.mu.Lock()
 	}
+	p.mu.Unlock()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.dead {
@@ -376,6 +381,19 @@ func (w *world) once(t *testing.T, ids ...string) {
 	for id, n := range w.latest() {
 		if n.GetState() == feedbackv1.Notification_STATE_INTENT {
 			t.Errorf("%s is left as an open intent", id)
+		}
+		if n.GetState() == feedbackv1.Notification_STATE_POSTED && w.find(n.GetPlace().GetTs()) == nil {
+			t.Errorf("%s is recorded where nothing stands: %v", id, n)
+		}
+	}
+}
+
+// neverTwice fails where a message was posted that had to be deleted again.
+func (w *world) neverTwice(t *testing.T) {
+	t.Helper()
+	for _, m := range w.messages {
+		if m.deleted {
+			t.Errorf("%s was posted once too often", m.id())
 		}
 	}
 }
