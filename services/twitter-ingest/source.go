@@ -32,6 +32,9 @@ const (
 	sweep = 10 * time.Minute
 	// punctual is how much older than a search's interval a post may be to count as live.
 	punctual = 2 * time.Minute
+	// minBlock and maxBlock bound the posts that are charged ahead for the stream, a hundredth
+	// of the budget: a crash forfeits a block.
+	minBlock, maxBlock = 20, 500
 	// gaugeInterval is how often the figures in the health are brought up to date.
 	gaugeInterval = 5 * time.Second
 )
@@ -65,46 +68,54 @@ type world struct {
 
 // newSource builds the source's parts on top of the saved checkpoint.
 func newSource(c *config, o world) *source {
-	s := &source{c: c, log: o.log, health: o.health, spent: map[string]error{}}
-	s.count = newMetrics()
-	x, format := s.c.X, feedback.Format(s.c.ValueFormat)
+	s := &source{c: c, log: o.log, health: o.health, count: newMetrics(), spent: map[string]error{}}
+	x, format := c.X, feedback.Format(c.ValueFormat)
 	write := outlet.Persist(o.write, c.Topics.DeadLetters, s.kafka)
-	client := xapi.New(xapi.Options{URL: x.APIURL, Token: x.BearerToken.Value(), Transport: o.transport, Observe: s.count.request})
-	s.progress = progress.Open(s.c.Source, x.Query, o.saved, uint64(x.DailyPostBudget), x.Backfill,
+	s.progress = progress.Open(c.Source, x.Query, o.saved, uint64(x.DailyPostBudget), x.Backfill,
 		func(ctx context.Context, state *feedbackv1.SourceState) error {
-			r, err := feedback.CheckpointRecord(s.c.Topics.State, format, state)
+			r, err := feedback.CheckpointRecord(c.Topics.State, format, state)
 			if err != nil {
 				return err
 			}
 			return write(ctx, r)
 		})
-	in := intake.New(intake.Options{Source: s.c.Source, Topics: s.c.Topics, Format: format, Write: write,
+	client := xapi.New(xapi.Options{URL: x.APIURL, Token: x.BearerToken.Value(), Transport: o.transport, Observe: s.count.request})
+	in := intake.New(intake.Options{Source: c.Source, Topics: c.Topics, Format: format, Write: write,
 		Published: s.published, Counted: s.count.posts})
 	s.engine = search.New(search.Options{
 		Query: x.Query, Interval: s.interval, Live: x.Interval + punctual, Search: client.Search, Take: in.Take,
 		Progress: s.progress, Report: func(err error) { s.report("x", err) }, Lost: s.lost, Log: s.log,
 	})
-	s.recheck = recheck.New(recheck.Options{Lookup: client.Lookup, Take: in.Take, Progress: s.progress, Log: s.log,
-		Delete: func(ctx context.Context, id string) error {
-			err := in.Delete(ctx, id)
-			if err == nil {
-				s.count.elements.WithLabelValues("deleted").Inc()
-			}
-			return err
-		}})
+	s.recheck = recheck.New(recheck.Options{Lookup: client.Lookup, Take: in.Take, Delete: s.deleting(in), Progress: s.progress, Log: s.log})
 	if x.Mode == modeStream {
-		s.stream = stream.New(stream.Options{
-			Query: x.Query, Tag: "feedback-pipelines/" + s.c.Pipeline + "/" + s.c.Source, Block: min(max(x.DailyPostBudget/20, 10), 500),
-			Rules:   stream.Rules{List: client.Rules, Add: client.AddRule, Delete: client.DeleteRules},
-			Connect: client.Stream, Take: in.Take, Malformed: in.Malformed, Progress: s.progress,
-			CatchUp: s.engine.Kick, Connected: s.connected, Report: func(err error) { s.report("stream", err) }, Log: s.log,
-		})
+		s.stream = s.newStream(client, in)
 	}
 	s.count.register(prometheus.WrapRegistererWith(prometheus.Labels{"source": c.Source}, o.metrics), s.figures)
 	return s
 }
 
-// run ingests until ctx ends.
+func (s *source) newStream(client *xapi.Client, in *intake.Intake) *stream.Stream {
+	return stream.New(stream.Options{
+		Query: s.c.X.Query, Tag: "feedback-pipelines/" + s.c.Pipeline + "/" + s.c.Source,
+		Block:   min(max(s.c.X.DailyPostBudget/100, minBlock), maxBlock),
+		Rules:   stream.Rules{List: client.Rules, Add: client.AddRule, Delete: client.DeleteRules},
+		Connect: client.Stream, Take: in.Take, Malformed: in.Malformed, Progress: s.progress,
+		CatchUp: s.engine.Kick, Connected: s.connected, Report: func(err error) { s.report("stream", err) }, Log: s.log,
+	})
+}
+
+// deleting publishes deletions and counts them.
+func (s *source) deleting(in *intake.Intake) func(ctx context.Context, eventID string) error {
+	return func(ctx context.Context, eventID string) error {
+		err := in.Delete(ctx, eventID)
+		if err == nil {
+			s.count.elements.WithLabelValues("deleted").Inc()
+		}
+		return err
+	}
+}
+
+// run ingests until ctx ends. At the end it saves what was counted ahead and not read.
 func (s *source) run(ctx, work context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.engine.Run(ctx, work) })
@@ -112,19 +123,24 @@ func (s *source) run(ctx, work context.Context) error {
 	if s.stream != nil {
 		g.Go(func() error { return s.stream.Run(ctx, work) })
 	}
-	g.Go(func() error {
-		tick := time.NewTicker(gaugeInterval)
-		defer tick.Stop()
-		for {
-			s.gauges()
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-tick.C:
-			}
+	g.Go(func() error { return s.keepGauges(ctx) })
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return s.progress.Update(work, func(*window.Window) {})
+}
+
+func (s *source) keepGauges(ctx context.Context) error {
+	tick := time.NewTicker(gaugeInterval)
+	defer tick.Stop()
+	for {
+		s.gauges()
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
 		}
-	})
-	return g.Wait()
+	}
 }
 
 // interval is the time between two searches: beside a stream that is connected a search
@@ -209,6 +225,9 @@ func (s *source) figures() figures {
 	b := s.progress.Budget()
 	f := figures{used: float64(b.GetUsed()), limit: float64(b.GetLimit()), lag: s.engine.Lag(time.Now()).Seconds()}
 	s.progress.View(func(w *window.Window) { f.gaps = float64(len(w.Gaps)) })
+	if s.streamed.Load() && f.gaps == 0 && f.lag < 2*sweep.Seconds() {
+		f.lag = 0 // the stream brings posts as they come; the search only looks for what it swallowed
+	}
 	return f
 }
 
