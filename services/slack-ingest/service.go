@@ -209,13 +209,18 @@ func (s *service) backfillOptions() backfill.Options {
 			return s.ingester.Handle(ctx, changes)
 		},
 		Save: func(ctx context.Context, state *feedbackv1.SourceState) error {
+			gaps := 0
+			for _, w := range state.GetWindows() {
+				gaps += len(w.GetGaps())
+			}
+			s.health.Gauge("open_gaps", float64(gaps))
 			rec, err := feedback.CheckpointRecord(s.cfg.Topics.State, s.format, state)
 			if err != nil {
 				return err
 			}
 			return s.gate.Write(ctx, rec)
 		},
-		Channels: s.channels.IDs, Found: s.found, Readable: s.channels.Readable,
+		ThreadHandled: s.ingester.ThreadHandled, Channels: s.channels.IDs, Found: s.found, Readable: s.channels.Readable,
 		Backfill: s.cfg.Backfill, Interval: s.cfg.SweepInterval, Metrics: s.metrics, Log: s.log, Now: time.Now,
 	}
 }

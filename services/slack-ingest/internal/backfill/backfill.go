@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/slack-go/slack"
@@ -42,6 +43,9 @@ type Options struct {
 	Replies func(ctx context.Context, channel, root, oldest, cursor string) ([]slack.Message, string, error)
 	// Handle publishes; see ingest.Ingester.
 	Handle func(context.Context, []event.Change) []ingest.Result
+	// ThreadHandled tells whether all count replies below root, the newest of them latest, were
+	// handled already, so that they need not be read.
+	ThreadHandled func(channel, root, latest string, count int) bool
 	// Save writes the checkpoint and returns after the broker has acknowledged.
 	Save func(context.Context, *feedbackv1.SourceState) error
 	// Channels are the ids to read.
@@ -62,15 +66,24 @@ type Options struct {
 type Reader struct {
 	o     Options
 	state *state
+	// threads are those whose replies were read, and what their roots said of them then.
+	threads map[string]string
+	saving  sync.Mutex
 }
 
 // New makes a reader that goes on from a checkpoint; nil: from none.
 func New(o Options, saved *feedbackv1.SourceState) *Reader {
-	return &Reader{o: o, state: newState(o.Source, saved)}
+	return &Reader{o: o, state: newState(o.Source, saved), threads: map[string]string{}}
 }
 
-// Run makes a pass at the start, at each request and every interval, until ctx ends.
+// Run reads the news at the start, at each request and every interval, until ctx ends. After
+// each reading it looks for changes, beside the next readings: Slack allows few calls for
+// threads, and the news must not wait for them.
 func (r *Reader) Run(ctx context.Context) {
+	looks := make(chan bool, 1)
+	var all sync.WaitGroup
+	defer all.Wait()
+	all.Go(func() { r.runChanges(ctx, looks) })
 	pause, sweep := first, false
 	for {
 		select {
@@ -80,9 +93,14 @@ func (r *Reader) Run(ctx context.Context) {
 			sweep = false
 		case <-time.After(pause):
 		}
-		pause, sweep = r.o.Interval, r.Pass(ctx, sweep)
+		was := sweep
+		pause, sweep = r.o.Interval, r.each(ctx, r.news, was)
 		if !sweep {
 			pause = min(again, pause)
+		}
+		select {
+		case looks <- was:
+		default: // one is waiting
 		}
 		select {
 		case <-ctx.Done():
@@ -92,18 +110,41 @@ func (r *Reader) Run(ctx context.Context) {
 	}
 }
 
-// Pass reads every channel once and tells whether all could be read to the end. sweep
-// is a pass that expects to find nothing.
+func (r *Reader) runChanges(ctx context.Context, looks <-chan bool) {
+	var retry <-chan time.Time
+	for {
+		sweep := false
+		select {
+		case <-ctx.Done():
+			return
+		case sweep = <-looks:
+		case <-retry:
+		}
+		retry = nil
+		if !r.each(ctx, r.changes, sweep) {
+			retry = time.After(again)
+		}
+	}
+}
+
+// Pass reads every channel once, the news of all and then the changes, and tells whether all
+// could be read to the end. sweep is a pass that expects to find nothing.
 func (r *Reader) Pass(ctx context.Context, sweep bool) bool {
+	news := r.each(ctx, r.news, sweep)
+	return r.each(ctx, r.changes, sweep) && news
+}
+
+// each takes a step for every channel; one that fails does not hold back the others.
+func (r *Reader) each(ctx context.Context, step func(context.Context, string, bool) error, sweep bool) bool {
 	ok := true
 	for _, channel := range r.o.Channels() {
-		err := r.pass(ctx, channel, sweep)
+		err := step(ctx, channel, sweep)
 		if ctx.Err() != nil {
 			return false
 		}
 		if err != nil {
 			ok = false
-			r.o.Log.Warn("cannot read a channel's history to the end; tried again", "source", r.o.Source, "channel", channel, "error", err)
+			r.o.Log.Warn("cannot read a channel's history to the end; tried again", "channel", channel, "error", err)
 		}
 		if !errors.As(err, &publishError{}) {
 			r.o.Readable(channel, err)
@@ -116,6 +157,8 @@ func (r *Reader) Pass(ctx context.Context, sweep bool) bool {
 func (r *Reader) Save(ctx context.Context) error { return r.save(ctx) }
 
 func (r *Reader) save(ctx context.Context) error {
+	r.saving.Lock() // a checkpoint that is older must not be written last
+	defer r.saving.Unlock()
 	now := r.o.Now()
 	return r.o.Save(ctx, r.state.snapshot(now, ts(now.Add(-r.o.Backfill))))
 }

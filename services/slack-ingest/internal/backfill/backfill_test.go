@@ -112,6 +112,17 @@ func (c *channel) handle(_ context.Context, changes []event.Change) []ingest.Res
 	return out
 }
 
+func (c *channel) handled(_, root, latest string, count int) bool {
+	n, newest := 0, false
+	for _, m := range c.messages {
+		if _, ok := c.published[m.Timestamp]; ok && m.ThreadTimestamp == root && m.Timestamp != root {
+			n++
+			newest = newest || m.Timestamp == latest
+		}
+	}
+	return newest && n == count
+}
+
 func (c *channel) save(ctx context.Context, s *feedbackv1.SourceState) error {
 	c.saves++
 	beforeSave, afterSave := false, false
@@ -140,7 +151,7 @@ func (c *channel) pass(t *testing.T, sweep bool) bool {
 
 func (c *channel) reader() *Reader {
 	return New(Options{
-		Source: "community", History: c.history, Replies: c.replies, Handle: c.handle, Save: c.save,
+		Source: "community", History: c.history, Replies: c.replies, Handle: c.handle, Save: c.save, ThreadHandled: c.handled,
 		Channels: func() []string { return []string{"C1"} },
 		Found:    func(_ string, ch event.Change) { c.found = append(c.found, ch.TS) },
 		Readable: func(string, error) {}, Backfill: 24 * time.Hour, Interval: 10 * time.Minute,

@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/slack-go/slack"
@@ -25,22 +27,16 @@ const (
 	// tries is how often a call that fails for a reason that passes is made before the pass
 	// is given up and begun again later.
 	tries = 5
+	// threadsKept is how many threads are remembered as read.
+	threadsKept = 20_000
+	// longWait is a wait that is worth a line in the log.
+	longWait = 10 * time.Second
 )
 
-// pass reads one channel: what is newer than its watermark, then its open gaps, then
-// edits of and replies to what is older, as far back as the backfill goes.
-func (r *Reader) pass(ctx context.Context, channel string, sweep bool) error {
-	began := r.o.Now()
-	bound := ts(began.Add(-r.o.Backfill))
-	until := ts(began.Add(time.Hour)) // said outright: without it some methods count from the oldest
-	if sweep {
-		until = ts(began.Add(-fresh))
-	}
+// news reads what a channel says above its watermark, and then its open gaps.
+func (r *Reader) news(ctx context.Context, channel string, sweep bool) error {
+	bound, until := r.span(sweep)
 	since := later(bound, earlier(r.state.newest(channel), overlap))
-	looked := r.state.newest(channel + changes)
-	if looked == "" { // noted before anything is saved: edits from here on are looked for after a crash
-		r.state.raise(channel+changes, ts(began))
-	}
 	if err := r.fresh(ctx, channel, since, until, sweep); err != nil {
 		return err
 	}
@@ -49,13 +45,18 @@ func (r *Reader) pass(ctx context.Context, channel string, sweep bool) error {
 			return err
 		}
 	}
-	if looked != "" {
-		if err := r.changes(ctx, channel, bound, since, earlier(looked, overlap)); err != nil {
-			return err
-		}
+	return nil
+}
+
+// span is from when to when is read.
+func (r *Reader) span(sweep bool) (bound, until string) {
+	now := r.o.Now()
+	if sweep {
+		until = ts(now.Add(-fresh))
+	} else {
+		until = ts(now.Add(time.Hour)) // said outright: without it some methods count from the oldest
 	}
-	r.state.raise(channel+changes, ts(began))
-	return r.save(ctx)
+	return ts(now.Add(-r.o.Backfill)), until
 }
 
 // fresh reads the newest page above since and opens a gap for what lies below it.
@@ -103,23 +104,44 @@ func (r *Reader) fill(ctx context.Context, channel string, g *feedbackv1.Gap, bo
 	}
 }
 
-// changes looks between oldest and until for messages that were edited after since, and
-// for threads with replies after it.
-func (r *Reader) changes(ctx context.Context, channel, oldest, until, since string) error {
-	for before(oldest, until) {
-		page, more, err := r.page(ctx, channel, oldest, until)
+// changes looks through all that the backfill covers for messages that were edited after the
+// last look, and then for threads that were answered after it; the first time, for all. Only
+// a look that reached the end counts.
+func (r *Reader) changes(ctx context.Context, channel string, sweep bool) error {
+	began := ts(r.o.Now())
+	bound, last := r.span(sweep)
+	since := earlier(r.state.newest(channel+changes), overlap)
+	var threads []slack.Message
+	for until := last; before(bound, until); {
+		page, more, err := r.page(ctx, channel, bound, until)
 		if err != nil {
 			return err
 		}
-		if err := r.take(ctx, channel, page, since, false); err != nil {
+		if err := r.take(ctx, channel, page, since, sweep); err != nil {
 			return err
 		}
+		for _, m := range page {
+			if r.answered(channel, m, since) {
+				threads = append(threads, m)
+			}
+		}
 		if !more || len(page) == 0 {
-			return nil
+			break
 		}
 		until = page[0].Timestamp
 	}
-	return nil
+	slices.SortFunc(threads, func(a, b slack.Message) int { // what was missed last first
+		x, _ := event.Micros(a.LatestReply)
+		y, _ := event.Micros(b.LatestReply)
+		return cmp.Compare(y, x)
+	})
+	for _, m := range threads {
+		if err := r.thread(ctx, channel, m, since, last, sweep); err != nil {
+			return err
+		}
+	}
+	r.state.raise(channel+changes, began)
+	return r.save(ctx)
 }
 
 // page reads one page of a channel's history, oldest first.
@@ -144,8 +166,7 @@ func byTime(a, b slack.Message) int {
 	return cmp.Compare(x, y)
 }
 
-// take publishes a page and the replies under it. With since it takes only what was
-// edited or answered after since.
+// take publishes what of a page was said or edited after since.
 func (r *Reader) take(ctx context.Context, channel string, page []slack.Message, since string, sweep bool) error {
 	var wanted []slack.Message
 	for _, m := range page {
@@ -153,50 +174,61 @@ func (r *Reader) take(ctx context.Context, channel string, page []slack.Message,
 			wanted = append(wanted, m)
 		}
 	}
-	if err := r.handle(ctx, channel, wanted, sweep); err != nil {
-		return err
-	}
-	for _, m := range page {
-		if m.ReplyCount == 0 || m.ThreadTimestamp != m.Timestamp || m.LatestReply != "" && before(m.LatestReply, since) {
-			continue
-		}
-		if err := r.thread(ctx, channel, m.Timestamp, since, sweep); err != nil {
-			return err
-		}
-	}
-	return nil
+	return r.handle(ctx, channel, wanted, sweep)
 }
+
+// answered tells whether a message is a thread's root with replies after since that this
+// process has neither handled nor read.
+func (r *Reader) answered(channel string, m slack.Message, since string) bool {
+	if m.ReplyCount == 0 || m.ThreadTimestamp != m.Timestamp || m.LatestReply != "" && before(m.LatestReply, since) {
+		return false
+	}
+	return m.LatestReply == "" || r.threads[channel+"/"+m.Timestamp] != asOf(m) &&
+		!r.o.ThreadHandled(channel, m.Timestamp, m.LatestReply, m.ReplyCount)
+}
+
+// asOf is what a root says of its replies: it changes with each.
+func asOf(root slack.Message) string { return root.LatestReply + "/" + strconv.Itoa(root.ReplyCount) }
 
 // changedAfter tells whether a message was said or edited after since; empty is always.
 func changedAfter(m slack.Message, since string) bool {
 	return since == "" || before(since, m.Timestamp) || m.Edited != nil && before(since, m.Edited.Timestamp)
 }
 
-// thread publishes the replies of a thread that are newer than since.
-func (r *Reader) thread(ctx context.Context, channel, root, since string, sweep bool) error {
+// thread publishes the replies of a thread that are newer than since and older than until.
+func (r *Reader) thread(ctx context.Context, channel string, root slack.Message, since, until string, sweep bool) error {
 	for cursor := ""; ; {
 		var page []slack.Message
 		var next string
 		err := r.call(ctx, func() (err error) {
-			page, next, err = r.o.Replies(ctx, channel, root, since, cursor)
+			page, next, err = r.o.Replies(ctx, channel, root.Timestamp, since, cursor)
 			return err
 		})
 		if err != nil {
 			if p := slackapi.Explain(err); p.Reason == "MessageGone" {
 				return nil // deleted between the two calls
 			}
-			return fmt.Errorf("read thread %s in %s: %w", root, channel, err)
+			return fmt.Errorf("read thread %s in %s: %w", root.Timestamp, channel, err)
 		}
 		r.o.Metrics.BackfillPages.Inc()
 		slices.SortFunc(page, byTime)
-		page = slices.DeleteFunc(page, func(m slack.Message) bool { return m.Timestamp == root || !changedAfter(m, since) })
+		page = slices.DeleteFunc(page, func(m slack.Message) bool {
+			return m.Timestamp == root.Timestamp || !changedAfter(m, since) || !before(m.Timestamp, until)
+		})
 		if err := r.handle(ctx, channel, page, sweep); err != nil {
 			return err
 		}
 		if cursor = next; cursor == "" {
-			return nil
+			break
 		}
 	}
+	if len(r.threads) >= threadsKept {
+		clear(r.threads)
+	}
+	if before(root.LatestReply, until) {
+		r.threads[channel+"/"+root.Timestamp] = asOf(root)
+	}
+	return nil
 }
 
 // handle publishes messages; it returns after all are acknowledged.
@@ -249,7 +281,11 @@ func (r *Reader) call(ctx context.Context, f func() error) error {
 		switch p := slackapi.Explain(err); p.Kind {
 		case slackapi.RateLimited:
 			r.o.Metrics.RateLimitWaits.Inc()
-			r.o.Log.Info("Slack asks to wait", "source", r.o.Source, "wait", p.RetryAfter)
+			level := slog.LevelDebug
+			if p.RetryAfter >= longWait {
+				level = slog.LevelInfo
+			}
+			r.o.Log.Log(ctx, level, "Slack asks to wait", "wait", p.RetryAfter)
 			pause, attempt = p.RetryAfter, 0
 		case slackapi.Transient:
 			if attempt == tries-1 {

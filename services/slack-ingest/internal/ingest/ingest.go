@@ -80,6 +80,7 @@ type Ingester struct {
 	roots     *cache[root]     // by channel/ts
 	seed      maphash.Seed
 	cooling   cooling
+	threads   *threads
 }
 
 // revision is the newest of an event that was published.
@@ -97,7 +98,7 @@ func New(o Options) *Ingester {
 	if o.Seen == nil {
 		o.Seen = func(time.Time) {}
 	}
-	return &Ingester{Options: o, published: newCache[revision](remembered), roots: newCache[root](rootsKept), seed: maphash.MakeSeed()}
+	return &Ingester{Options: o, published: newCache[revision](remembered), roots: newCache[root](rootsKept), seed: maphash.MakeSeed(), threads: newThreads(rootsKept)}
 }
 
 // Handle publishes what of the changes is feedback, in one write, and gives one
@@ -135,6 +136,11 @@ func (i *Ingester) Handle(ctx context.Context, changes []event.Change) []Result 
 		}
 		results[at[k]].Published = true
 		i.done(events[k])
+	}
+	for n, r := range results {
+		if r.Err == nil {
+			i.threads.handled(changes[n])
+		}
 	}
 	return results
 }

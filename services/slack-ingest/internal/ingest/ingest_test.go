@@ -278,3 +278,29 @@ func TestCacheForgets(t *testing.T) {
 		t.Errorf("e = %d, %t, want 5, true", v, ok)
 	}
 }
+
+func TestThreadHandled(t *testing.T) {
+	b := newBench(t, azure)
+	b.Handle(t.Context(), []event.Change{said("1.000001", "lunch"), reply("2.000001", "1.000001", "yes"), reply("3.000001", "1.000001", "no")})
+	gone := deleted("2.000001", "9.000000", "yes")
+	gone.Previous.ThreadTimestamp = "1.000001"
+	for _, c := range []struct {
+		what   string
+		latest string
+		count  int
+		want   bool
+	}{
+		{"all arrived", "3.000001", 2, true},
+		{"one in between was missed", "3.000001", 3, false},
+		{"the newest was missed", "4.000001", 2, false},
+		{"unknown", "", 0, false},
+	} {
+		if got := b.ThreadHandled("C1", "1.000001", c.latest, c.count); got != c.want {
+			t.Errorf("%s: ThreadHandled(%s, %d) = %t, want %t", c.what, c.latest, c.count, got, c.want)
+		}
+	}
+	b.Handle(t.Context(), []event.Change{gone})
+	if !b.ThreadHandled("C1", "1.000001", "3.000001", 1) {
+		t.Error("ThreadHandled() after a deletion = false, want true")
+	}
+}
