@@ -246,13 +246,16 @@ func TestAStopFinishesTheMessageInHand(t *testing.T) {
 		w := newWorld(t)
 		w.say("x:1", "broken")
 		w.say("x:2", "broken in another way")
-		p := w.start(config(), "a")
+		posting := make(chan struct{}, 2)
 		w.fault = func(call, _ string) (error, bool) {
 			if call == "post" {
-				p.stop()
+				posting <- struct{}{}
 			}
 			return nil, true
 		}
+		p := w.start(config(), "a")
+		<-posting
+		p.stop()
 		<-p.ended
 		if got := len(w.messages); got != 1 {
 			t.Fatalf("%d messages after a stop during the first post, want 1", got)

@@ -334,6 +334,8 @@ func (w *world) latest() map[string]*feedbackv1.Notification {
 
 // standing returns what stands in the channel.
 func (w *world) standing() []*message {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	var out []*message
 	for _, m := range w.messages {
 		if !m.deleted {
