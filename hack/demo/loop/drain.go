@@ -91,23 +91,39 @@ func (l *Loop) settle(ctx context.Context, limit time.Duration) error {
 	}
 }
 
-// open is nil when the auditor finds that all is told, or says what is not.
+// open is nil when the auditor finds nothing that waiting could mend, or says what is under way.
 func (l *Loop) open(ctx context.Context) error {
 	ledger, err := l.Audit(ctx)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case ledger.OK() && ledger.Pending == 0:
+	}
+	var parts []string
+	for _, p := range []struct {
+		n    int
+		what string
+	}{
+		{ledger.Lost(), "on the way"}, {ledger.Pending, "waiting for their turn or digest"},
+		{ledger.Duplicated, "told twice until healed"}, {behind(ledger), "to be brought up to date"},
+	} {
+		if p.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.what))
+		}
+	}
+	if len(parts) == 0 {
 		return nil
 	}
-	text := fmt.Sprintf("%d on the way, %d wait for their turn or digest", ledger.Lost(), ledger.Pending)
-	if ledger.Duplicated > 0 {
-		text += fmt.Sprintf(", %d told twice until healed", ledger.Duplicated)
+	return errors.New(strings.Join(parts, ", "))
+}
+
+// behind counts the cards that do not show, or stand where, the last revision wants it.
+func behind(ledger audit.Ledger) int {
+	n := 0
+	for _, f := range ledger.Findings {
+		if f.Kind == audit.Stale || f.Kind == audit.Misrouted {
+			n++
+		}
 	}
-	if lines := ledger.Explain(1); ledger.Lost()+ledger.Pending+ledger.Duplicated == 0 && len(lines) > 0 {
-		text = lines[0]
-	}
-	return errors.New(text)
+	return n
 }
 
 // written counts the records ever written to the pipeline's topics, but for the state topic, which is written to for
