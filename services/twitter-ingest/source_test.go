@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -171,16 +172,17 @@ func TestHealth(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			xtest.Bubble(t, func(t *testing.T) {
 				x := xtest.New()
-				trouble := true
+				var trouble atomic.Bool
+				trouble.Store(true)
 				x.Fault = func(w http.ResponseWriter, _ *http.Request) bool {
-					if trouble {
+					if trouble.Load() {
 						xtest.Refuse(w, c.status, c.body)
 					}
-					return trouble
+					return trouble.Load()
 				}
 				p := begin(t, x, &xtest.Kafka{})
 				p.wantCondition(t, "x", c.want)
-				trouble = false
+				trouble.Store(false)
 				xtest.Pass(2 * time.Hour)
 				p.wantCondition(t, "x", "GOOD Good")
 				p.end(t)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -233,9 +234,11 @@ func TestRefusedConnection(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			xtest.Bubble(t, func(t *testing.T) {
 				w := newWorld()
-				served, trouble := 0, true
+				var trouble atomic.Bool
+				trouble.Store(true)
+				served := 0
 				w.x.Fault = func(rw http.ResponseWriter, r *http.Request) bool {
-					if r.URL.Path != "/2/tweets/search/stream" || !trouble {
+					if r.URL.Path != "/2/tweets/search/stream" || !trouble.Load() {
 						return false
 					}
 					served++
@@ -250,7 +253,7 @@ func TestRefusedConnection(t *testing.T) {
 				if got := w.reasons(); len(got) != 1 || got[0] != c.reason {
 					t.Errorf("problems %v, want %s", got, c.reason)
 				}
-				trouble = false
+				trouble.Store(false)
 				xtest.Pass(16 * time.Minute)
 				if w.x.Connected() != 1 {
 					t.Error("not connected after the trouble")

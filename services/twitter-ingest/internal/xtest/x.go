@@ -86,6 +86,7 @@ func (x *X) Add(p Post) {
 }
 
 func (x *X) add(p Post) {
+	p.Raw = p.json()
 	x.posts = append(x.posts, p)
 	slices.SortFunc(x.posts, func(a, b Post) int { return int(int64(a.ID) - int64(b.ID)) })
 	if len(x.rules) == 0 || p.Unfound {
