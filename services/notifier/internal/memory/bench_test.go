@@ -30,12 +30,10 @@ func BenchmarkRestore(b *testing.B) {
 		values[i] = v
 	}
 	var before, after runtime.MemStats
-	var m *Memory
 	for b.Loop() {
-		m = nil
 		runtime.GC()
 		runtime.ReadMemStats(&before)
-		m = New("negative", 5)
+		m := New("negative", 5)
 		for _, v := range values {
 			var rec feedbackv1.Notification
 			if err := proto.Unmarshal(v, &rec); err != nil {
@@ -45,9 +43,9 @@ func BenchmarkRestore(b *testing.B) {
 		}
 		runtime.GC()
 		runtime.ReadMemStats(&after)
+		runtime.KeepAlive(m)
 	}
 	b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/n, "B/event")
 	b.ReportMetric(float64(b.Elapsed())/float64(b.N)/n, "ns/event")
 	b.ReportMetric(float64(b.Elapsed()/time.Duration(b.N)*10)/1e9, "s/million")
-	m.Forget(time.Now(), MaxTold)
 }

@@ -172,12 +172,14 @@ func oneSeed(t *testing.T, seed uint64) {
 			last[id] = s
 		}
 	}()
-	p := w.start(c, "process-1", func(p *process) { p.crashAt, p.after = 1+r.IntN(150), r.IntN(2) == 0 })
+	deaths := rand.New(rand.NewPCG(seed, 9))
+	mortal := func(p *process) { p.crashAt, p.after = 1+deaths.IntN(150), deaths.IntN(2) == 0 }
+	p := w.start(c, "process-1", mortal)
 	for n := 2; n < 6; n++ {
 		select {
 		case <-p.ended:
 			pass(7 * time.Second)
-			p = w.start(c, fmt.Sprint("early-", n), func(p *process) { p.crashAt, p.after = 1+r.IntN(150), r.IntN(2) == 0 })
+			p = w.start(c, fmt.Sprint("early-", n), mortal)
 		case <-time.After(time.Minute):
 		}
 	}

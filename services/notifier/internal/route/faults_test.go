@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -141,21 +142,21 @@ func TestFaultsThatNeedAPerson(t *testing.T) {
 		t.Run(code, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
-				tries, broken := 0, true
+				var tries, mended atomic.Int32
 				w.fault = func(call, _ string) (error, bool) {
-					if !broken || (call != "post" && call != "probe") {
+					if mended.Load() > 0 || (call != "post" && call != "probe") {
 						return nil, true
 					}
 					if call == "post" {
-						tries++
+						tries.Add(1)
 					}
 					return slack.SlackErrorResponse{Err: code}, false
 				}
 				w.say("x:1", "broken")
 				p := w.start(config(), "a")
 				pass(10 * time.Minute)
-				if tries > 20 {
-					t.Errorf("posted %d times in ten minutes, want a slow retry", tries)
+				if tries.Load() > 20 {
+					t.Errorf("posted %d times in ten minutes, want a slow retry", tries.Load())
 				}
 				if got := conditionOf(p, "route/negative"); got.GetReason() != reason || got.GetLevel() != feedbackv1.Health_LEVEL_FAILED {
 					t.Errorf("condition is %v, want %s", got, reason)
@@ -163,7 +164,7 @@ func TestFaultsThatNeedAPerson(t *testing.T) {
 				if got := p.health.Snapshot().GetGauges()["overdue/negative"]; got != 1 {
 					t.Errorf("gauge overdue = %v, want 1", got)
 				}
-				broken = false
+				mended.Store(1)
 				await(t, 30*time.Second, "restored", w.settled)
 				w.live(t, config(), p).end()
 				w.once(t, "x:1")
