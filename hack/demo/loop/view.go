@@ -3,7 +3,6 @@ package loop
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -80,18 +79,20 @@ func follow(ctx context.Context, plan executor.Plan, p *v1alpha1.FeedbackPipelin
 	return v, nil
 }
 
-// begin has the client read the topics from a little before their end.
-func (v *view) begin(ctx context.Context, topics []string) (err error) {
-	admin := kadm.NewClient(v.client)
-	if v.ends, err = admin.ListEndOffsets(ctx, topics...); err == nil {
-		err = v.ends.Error()
-	}
-	starts, startErr := admin.ListStartOffsets(ctx, topics...)
-	if err = errors.Join(err, startErr); err == nil {
-		err = starts.Error()
-	}
-	if err != nil {
-		return fmt.Errorf("find where the topics begin and end: %w", err)
+// begin has the client read the topics from a little before their end. It waits until the brokers know them all.
+func (v *view) begin(ctx context.Context, topics []string) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	starts, err := v.bounds(ctx, topics)
+	for err != nil {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("find where the topics begin and end: %w", err)
+		case <-tick.C:
+			starts, err = v.bounds(ctx, topics)
+		}
 	}
 	from := map[string]map[int32]kgo.Offset{}
 	v.ends.Each(func(o kadm.ListedOffset) {
@@ -103,6 +104,21 @@ func (v *view) begin(ctx context.Context, topics []string) (err error) {
 	})
 	v.client.AddConsumePartitions(from)
 	return nil
+}
+
+// bounds asks where the topics begin, and notes where they end.
+func (v *view) bounds(ctx context.Context, topics []string) (starts kadm.ListedOffsets, err error) {
+	admin := kadm.NewClient(v.client)
+	if v.ends, err = admin.ListEndOffsets(ctx, topics...); err == nil {
+		err = v.ends.Error()
+	}
+	if err != nil {
+		return nil, err
+	}
+	if starts, err = admin.ListStartOffsets(ctx, topics...); err == nil {
+		err = starts.Error()
+	}
+	return starts, err
 }
 
 // old is true for a record that was there when the view began.
