@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/feedback"
 	"github.com/feedback-pipelines/feedback-pipelines/services/twitter-ingest/internal/snowflake"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
@@ -59,7 +60,7 @@ type user struct {
 
 // EventID is the id of the event that the post with this id, as the first of its edit
 // history, becomes.
-func EventID(first snowflake.ID) string { return "x:" + first.String() }
+func EventID(first snowflake.ID) string { return feedback.XID(first.String()) }
 
 // First is the id of the post's first version, which names its event.
 func (t Post) First() snowflake.ID { return t.history()[0] }
