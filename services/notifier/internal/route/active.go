@@ -265,17 +265,9 @@ func (a *active) observe() {
 		pending += a.digest.count
 	}
 	a.gauges(pending, overdue, oldest)
+	a.Metrics.memory.WithLabelValues(a.Name).Set(float64(a.mem.Len()))
 	if now.Sub(a.swept) > 10*time.Minute || a.mem.Len() > memory.MaxTold {
 		a.mem.Forget(now.Add(-a.memoryFor()), memory.MaxTold)
 		a.swept = now
 	}
-}
-
-func (a *active) gauges(pending, overdue int, oldest time.Duration) {
-	a.Health.Gauge("pending/"+a.Name, float64(pending))
-	a.Health.Gauge("overdue/"+a.Name, float64(overdue))
-	a.Metrics.pending.WithLabelValues(a.Name).Set(float64(pending))
-	a.Metrics.overdue.WithLabelValues(a.Name).Set(float64(overdue))
-	a.Metrics.oldest.WithLabelValues(a.Name).Set(oldest.Seconds())
-	a.Metrics.memory.WithLabelValues(a.Name).Set(float64(a.mem.Len()))
 }

@@ -46,4 +46,10 @@
 // grows in Kafka. Each: one message a turn; more than DigestAfter waiting are told as one
 // digest, and then every BurstPause until the burst is over. Digest: when the window of
 // the oldest waiting event is over. A stop never tells a digest early.
+//
+// # Memory
+//
+// What became of an event is remembered for seven days, or for a day longer than its
+// maxAge, and for a million events a route (350 bytes each). An event that is forgotten and
+// comes again is older than maxAge and skipped. At most 5,000 events or 32 MB wait.
 package route

@@ -2,6 +2,7 @@ package route
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -30,10 +31,12 @@ func (a *active) lookup(ctx context.Context, since time.Time) (map[string][]sink
 	}
 	found, err := a.Sink.Find(ctx, at, since, time.Now().Add(skew))
 	if err != nil {
-		if p := slackapi.Explain(err); p.Reason == "MissingScope" || p.Reason == "NotInChannel" {
+		// A channel that is known by name alone has no history for an app that may not list channels.
+		byName := strings.HasPrefix(at.Channel, "#")
+		if p := slackapi.Explain(err); p.Reason == "MissingScope" || p.Reason == "NotInChannel" || (byName && p.Kind == slackapi.Missing) {
 			a.Health.Degraded(a.condition()+"/history", "HistoryScopeMissing",
 				"the app may not read the channel's history, so that after a crash or a lost answer an event may be told twice: "+
-					"add channels:history (groups:history for a private channel) and invite the app. "+p.Message)
+					"add channels:read and channels:history (groups:read and groups:history for a private channel) and invite the app. "+p.Message)
 			return nil, nil
 		}
 		return nil, err

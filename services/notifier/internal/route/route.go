@@ -49,6 +49,9 @@ const (
 	// catchUp is how long after the partitions were gained no digest is made while records
 	// keep coming.
 	catchUp = 5 * time.Second
+	// overtakenFor is how long health tells of offsets that retention overtook; the metric
+	// keeps them.
+	overtakenFor = 10 * time.Minute
 	// probeEvery is how often the token is asked about, and every second time the channel;
 	// two probes fit into the 45 s in which health must tell a fault.
 	probeEvery = 15 * time.Second
@@ -131,10 +134,11 @@ type Route struct {
 // hand is then finished within work. A member without partitions stands by.
 func (r *Route) Own(ctx, work context.Context, g Generation) error {
 	if len(g.Partitions()) == 0 {
-		r.Health.Good(r.condition())
+		r.standBy()
 		<-ctx.Done()
 		return nil
 	}
+	defer r.gauges(0, 0, 0)
 	hand, cancel := context.WithCancel(work)
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(inHand, cancel) })()
@@ -152,6 +156,21 @@ func (r *Route) Overtaken(partition int, from, to int64) {
 	r.Metrics.overtaken.WithLabelValues(r.Name).Add(float64(to - from))
 	r.Health.Degraded(r.condition()+"/retention", "Overtaken",
 		fmt.Sprintf("retention deleted offsets %d to %d of %s[%d] before they were told: raise the retention or find out what held the route back", from, to-1, r.Topics.Scored, partition))
+	time.AfterFunc(overtakenFor, func() { r.Health.Drop(r.condition() + "/retention") })
+}
+
+// standBy says what is true of a route that another member owns.
+func (r *Route) standBy() {
+	r.Health.Good(r.condition())
+	r.Health.Drop(r.condition() + "/history")
+}
+
+func (r *Route) gauges(pending, overdue int, oldest time.Duration) {
+	r.Health.Gauge("pending/"+r.Name, float64(pending))
+	r.Health.Gauge("overdue/"+r.Name, float64(overdue))
+	r.Metrics.pending.WithLabelValues(r.Name).Set(float64(pending))
+	r.Metrics.overdue.WithLabelValues(r.Name).Set(float64(overdue))
+	r.Metrics.oldest.WithLabelValues(r.Name).Set(oldest.Seconds())
 }
 
 func (r *Route) condition() string { return "route/" + r.Name }
