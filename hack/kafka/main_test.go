@@ -28,7 +28,7 @@ func TestExecGivesTheCommandsStatusAndEnvironment(t *testing.T) {
 }
 
 func TestUsage(t *testing.T) {
-	for _, args := range [][]string{nil, {"strat"}, {"exec"}, {"exec", "-nonsense"}, {"start", "-embedded"}} {
+	for _, args := range [][]string{nil, {"begin"}, {"exec"}, {"exec", "-nonsense"}, {"start", "-embedded"}} {
 		var out bytes.Buffer
 		if got, want := run(args, &out, &out), 2; got != want {
 			t.Errorf("run(%q) = %d, want %d", args, got, want)
