@@ -8,12 +8,16 @@ package audit
 
 import (
 	"context"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // Options says what to audit.
 type Options struct {
-	// Bootstrap are the addresses of Kafka brokers, host:port, PLAINTEXT.
+	// Bootstrap are the addresses of Kafka brokers, host:port.
 	Bootstrap []string
+	// Client says how they are reached: TLS, SASL. None: PLAINTEXT.
+	Client []kgo.Opt
 	// Manifest is the FeedbackPipeline as YAML. Other documents in the same text, such as Secrets,
 	// are passed over.
 	Manifest []byte

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -16,17 +17,18 @@ const silence = 15 * time.Second
 
 // broker reads topics without a group, so that the audit leaves no trace.
 type broker struct {
-	bootstrap []string
-	client    *kgo.Client
-	admin     *kadm.Client
+	how    []kgo.Opt
+	client *kgo.Client
+	admin  *kadm.Client
 }
 
-func openKafka(bootstrap []string) (*broker, error) {
-	c, err := kgo.NewClient(kgo.SeedBrokers(bootstrap...), kgo.ClientID("audit"))
+func openKafka(bootstrap []string, how []kgo.Opt) (*broker, error) {
+	how = append(slices.Clone(how), kgo.SeedBrokers(bootstrap...), kgo.ClientID("audit"))
+	c, err := kgo.NewClient(how...)
 	if err != nil {
 		return nil, fmt.Errorf("open Kafka: %w", err)
 	}
-	return &broker{bootstrap: bootstrap, client: c, admin: kadm.NewClient(c)}, nil
+	return &broker{how: how, client: c, admin: kadm.NewClient(c)}, nil
 }
 
 func (b *broker) close() { b.client.Close() }
@@ -71,7 +73,7 @@ func (b *broker) read(ctx context.Context, topic string, take func(record)) ([]F
 	from, left := map[int32]kgo.Offset{}, map[int32]int64{}
 	starts.Each(func(o kadm.ListedOffset) {
 		if o.Offset > 0 {
-			findings = append(findings, Finding{Kind: Note, ID: fmt.Sprintf("%s[%d]", topic, o.Partition), Why: fmt.Sprintf("it begins at offset %d: what stood before was taken by retention and counts as lost", o.Offset)})
+			findings = append(findings, Finding{Kind: Note, ID: fmt.Sprintf("%s[%d]", topic, o.Partition), Why: fmt.Sprintf("it begins at offset %d: what stood before was taken by retention, and counts as lost, or by compaction", o.Offset)})
 		}
 		if end, ok := ends.Lookup(topic, o.Partition); ok && end.Offset > o.Offset {
 			from[o.Partition], left[o.Partition] = kgo.NewOffset().At(o.Offset), end.Offset
@@ -86,8 +88,8 @@ func (b *broker) read(ctx context.Context, topic string, take func(record)) ([]F
 
 // consume reads until each partition has come to its end.
 func (b *broker) consume(ctx context.Context, topic string, from map[int32]kgo.Offset, left map[int32]int64, take func(record)) ([]Finding, error) {
-	c, err := kgo.NewClient(kgo.SeedBrokers(b.bootstrap...), kgo.ClientID("audit"), kgo.KeepControlRecords(),
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}))
+	c, err := kgo.NewClient(append(slices.Clone(b.how), kgo.KeepControlRecords(),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}))...)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", topic, err)
 	}

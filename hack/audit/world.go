@@ -101,7 +101,7 @@ func gather(ctx context.Context, o Options, m *manifest) (*world, error) {
 	if err := sim.posts(ctx, func(p simPost) { w.offered[p.ID] = m.offer(p) }); err != nil {
 		return nil, err
 	}
-	k, err := openKafka(o.Bootstrap)
+	k, err := openKafka(o.Bootstrap, o.Client)
 	if err != nil {
 		return nil, err
 	}

@@ -43,12 +43,13 @@ func (l *Loop) Audit(ctx context.Context) (audit.Ledger, error) {
 	if l.simulator == nil {
 		return audit.Ledger{}, ErrNoLedger
 	}
-	if l.plan.Kafka["KAFKA_TLS_ENABLED"] == "true" || l.plan.Kafka["KAFKA_SASL_MECHANISM"] != "" {
-		return audit.Ledger{}, errors.New("no ledger: the auditor reaches Kafka by PLAINTEXT only")
+	options, err := executor.ClientOptions(l.plan.Kafka)
+	if err != nil {
+		return audit.Ledger{}, err
 	}
 	return audit.Run(ctx, audit.Options{
-		Bootstrap: strings.Split(l.plan.Kafka["KAFKA_BOOTSTRAP_SERVERS"], ","),
-		Manifest:  l.manifest.Raw, Simulator: l.simulator.base,
+		Bootstrap: strings.Split(l.plan.Kafka["KAFKA_BOOTSTRAP_SERVERS"], ","), Client: options,
+		Manifest: l.manifest.Raw, Simulator: l.simulator.base,
 	})
 }
 

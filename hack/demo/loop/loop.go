@@ -122,12 +122,21 @@ func (l *Loop) startBroker(ctx context.Context) error {
 func (l *Loop) startSimulator(ctx context.Context) (err error) {
 	if l.options.NoSimulator {
 		l.out.say("Slack and X: the real ones")
-		return nil
-	}
-	if l.simulator, err = startSimulator(ctx, l.options, l.simulatorDir(), l.logDir(), l.options.Log); err != nil {
+		l.plan, err = executor.NewPlan(ctx, l.manifest, l.options.Bin)
 		return err
 	}
-	l.manifest.UseSimulator(l.simulator.base)
+	port, err := ports.Prefer(ctx, simulatorPort)
+	if err != nil {
+		return err
+	}
+	address := ports.Address(port)
+	l.manifest.UseSimulator("http://" + address)
+	if l.plan, err = executor.NewPlan(ctx, l.manifest, l.options.Bin); err != nil {
+		return err
+	}
+	if l.simulator, err = startSimulator(ctx, address, eventsURL(l.plan), l.options, l.simulatorDir(), l.logDir(), l.options.Log); err != nil {
+		return err
+	}
 	var watch context.Context
 	watch, l.unwatch = context.WithCancel(context.WithoutCancel(ctx))
 	l.watching.Go(func() { l.simulator.watch(watch, l.out) })
@@ -145,12 +154,19 @@ func (l *Loop) simulatorDir() string {
 	return filepath.Join(l.options.DataDir, name)
 }
 
+// eventsURL is where Slack's signed HTTP events are to be sent; empty where the pipeline uses Socket Mode.
+func eventsURL(plan executor.Plan) string {
+	for _, p := range plan.Programs {
+		if address := p.Listens["HTTP_LISTEN_ADDRESS"]; address != "" {
+			return "http://" + address + "/slack/events"
+		}
+	}
+	return ""
+}
+
 func (l *Loop) logDir() string { return filepath.Join(l.options.DataDir, "logs") }
 
 func (l *Loop) startPipeline(ctx context.Context) (err error) {
-	if l.plan, err = executor.NewPlan(ctx, l.manifest, l.options.Bin); err != nil {
-		return err
-	}
 	if err := executor.CreateTopics(ctx, l.plan, l.options.Log); err != nil {
 		return err
 	}

@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/feedback-pipelines/feedback-pipelines/hack/internal/ports"
 	"github.com/feedback-pipelines/feedback-pipelines/hack/local/executor"
 )
 
@@ -27,16 +26,13 @@ type simulator struct {
 	client  *http.Client
 }
 
-// startSimulator starts it without traffic and returns when it answers.
-func startSimulator(ctx context.Context, o Options, dataDir, logDir string, log *slog.Logger) (*simulator, error) {
-	port, err := ports.Prefer(ctx, simulatorPort)
-	if err != nil {
-		return nil, err
-	}
-	address := ports.Address(port)
+// startSimulator starts it at address without traffic and returns when it answers. events is where it sends Slack's
+// HTTP events; empty: it offers Socket Mode.
+func startSimulator(ctx context.Context, address, events string, o Options, dataDir, logDir string, log *slog.Logger) (_ *simulator, err error) {
 	env := []string{
 		"LISTEN_ADDRESS=" + address, "DATA_DIR=" + dataDir, "CORPUS=" + o.Corpus, "RATE=0", "SCENARIO=true",
 		"SEED=" + strconv.FormatInt(o.Seed, 10), "PIPELINE=simulator", "LOG_FORMAT=text",
+		"SLACK_EVENTS_URL=" + events,
 	}
 	for _, name := range []string{"PATH", "HOME", "TMPDIR"} {
 		env = append(env, name+"="+os.Getenv(name))
