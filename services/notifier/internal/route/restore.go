@@ -78,7 +78,7 @@ func (a *active) remember(ctx context.Context) error {
 		return &scanError{err}
 	}
 	a.Health.Good("kafka")
-	a.Log.Info("remembered what was told", "events", a.mem.Len(), "took", time.Since(start).Round(time.Millisecond))
+	a.Log.Info("remembered what was told", "events", a.mem.Len(), "took", time.Since(start).Round(time.Millisecond).String())
 	return nil
 }
 
