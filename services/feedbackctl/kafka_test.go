@@ -325,7 +325,7 @@ func (b *broker) consume(group, topic string, n int) {
 				return nil
 			}
 			for _, r := range recs {
-				g.Mark(r.Partition, r.Offset+1)
+				g.Done(r.Partition, r.Offset+1)
 			}
 			n -= len(recs)
 		}

@@ -111,7 +111,7 @@ type Notification struct {
 	// The digest that tells the event (DIGESTED), or the digest itself. Deterministic:
 	// `digest:<route>:<window>`.
 	DigestId string `protobuf:"bytes,7,opt,name=digest_id,json=digestId,proto3" json:"digest_id,omitempty"`
-	// DIGESTED in a digest's own record: where in `scored` its events stand.
+	// A digest's own record: where in `scored` its events stand.
 	Ranges []*OffsetRange `protobuf:"bytes,8,rep,name=ranges,proto3" json:"ranges,omitempty"`
 	// Ids of the events that a digest tells, in a digest's own record.
 	EventIds []string `protobuf:"bytes,9,rep,name=event_ids,json=eventIds,proto3" json:"event_ids,omitempty"`

@@ -2,7 +2,7 @@
 // imports the client library.
 //
 // It guarantees: a write is reported done only after every in-sync replica has it
-// (acks=all); a consumer's offset is committed only after it was marked, by the generation
+// (acks=all); a consumer's offset is committed only after it was said to be done, by the generation
 // that owns the partition, and never goes back; what retention has overtaken is reported.
 package kafka
 

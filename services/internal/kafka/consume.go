@@ -61,7 +61,7 @@ type Subscription struct {
 
 // Consume joins the group and calls f for each of its generations, one at a time, until ctx
 // ends. f's ctx ends with the generation, when partitions are assigned anew, or with ctx; f
-// must then finish what it has in hand and return. What it marked is committed after that,
+// must then finish what it has in hand and return. What it said to be done is committed after that,
 // before the group moves on. A nil from f before its ctx ends makes the member join again;
 // an error ends Consume with that error. Consume returns nil once ctx has ended.
 func (c *Client) Consume(ctx context.Context, s Subscription, f func(ctx context.Context, g *Generation) error) error {
@@ -124,7 +124,7 @@ func (c *Client) generation(ctx, ended context.Context, s Subscription, gen *kaf
 
 	g := &Generation{
 		ID: gen.ID, topic: s.Topic, maxBatch: s.MaxBatch, commit: gen.CommitOffsets, onError: s.OnError,
-		start: map[int]int64{}, marked: map[int]int64{}, committed: map[int]int64{},
+		start: map[int]int64{}, done: map[int]int64{}, committed: map[int]int64{},
 	}
 	for _, a := range gen.Assignments[s.Topic] {
 		g.partitions = append(g.partitions, a.ID)
@@ -205,7 +205,7 @@ func (c *Client) resolveOnce(ctx context.Context, s Subscription, g *Generation)
 }
 
 // Generation is a member's share of the partitions until they are assigned anew. Fetch and
-// the rest are for one goroutine; Mark may be called from any.
+// the rest are for one goroutine; Done may be called from any.
 type Generation struct {
 	// ID is the group's count of assignments.
 	ID int32
@@ -220,7 +220,7 @@ type Generation struct {
 	onError    func(error)
 
 	mu        sync.Mutex
-	marked    map[int]int64 // below these all is done
+	done      map[int]int64 // below these all is done
 	committed map[int]int64 // and these the broker knows of
 }
 
@@ -267,13 +267,13 @@ func (g *Generation) take(batch []Record) []Record {
 	return batch
 }
 
-// Mark says that all records of the partition below next are done. Marks are committed
+// Done says that all records of the partition below next are done. That is committed
 // every 200 ms and at the end of the generation; one that would go back is ignored.
-func (g *Generation) Mark(partition int, next int64) {
+func (g *Generation) Done(partition int, next int64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if next > g.start[partition] && next > g.marked[partition] {
-		g.marked[partition] = next
+	if next > g.start[partition] && next > g.done[partition] {
+		g.done[partition] = next
 	}
 }
 
@@ -290,12 +290,12 @@ func (g *Generation) commitUntil(ctx context.Context) {
 	}
 }
 
-// flush commits what was marked. What fails stays marked: the next flush tries again, and
+// flush commits what is done. What fails is tried again by the next flush, and
 // if the generation is over, its records come again to the next owner.
 func (g *Generation) flush() {
 	g.mu.Lock()
-	offsets := make(map[int]int64, len(g.marked))
-	for p, next := range g.marked {
+	offsets := make(map[int]int64, len(g.done))
+	for p, next := range g.done {
 		if next > g.committed[p] {
 			offsets[p] = next
 		}

@@ -52,7 +52,7 @@ func (m *member) run(ctx context.Context, g *kafka.Generation) error {
 		m.mu.Lock()
 		for _, r := range recs {
 			m.seen = append(m.seen, string(r.Value))
-			g.Mark(r.Partition, r.Offset+1)
+			g.Done(r.Partition, r.Offset+1)
 		}
 		m.mu.Unlock()
 	}

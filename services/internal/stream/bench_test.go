@@ -37,7 +37,7 @@ func bare(ctx context.Context, c *kafka.Client, s kafka.Subscription, out string
 				return err
 			}
 			for _, r := range recs {
-				g.Mark(r.Partition, r.Offset+1)
+				g.Done(r.Partition, r.Offset+1)
 			}
 			seen(len(recs))
 		}

@@ -83,7 +83,7 @@ type Loop struct {
 // source is the part of a kafka.Generation that the loop uses.
 type source interface {
 	Fetch(ctx context.Context) ([]kafka.Record, error)
-	Mark(partition int, next int64)
+	Done(partition int, next int64)
 }
 
 var _ source = (*kafka.Generation)(nil)
@@ -118,9 +118,9 @@ func (l *Loop) generation(ctx context.Context, g source) {
 	}
 }
 
-// process handles, produces and marks one batch, in that order, so that a crash at any
+// process handles, produces and is done with one batch, in that order, so that a crash at any
 // point hands it out again and never loses it. An error means that ctx ended before all was
-// acknowledged; nothing is marked then.
+// acknowledged; nothing is done then.
 func (l *Loop) process(ctx context.Context, g source, batch []kafka.Record) error {
 	began := time.Now()
 	out, batch, err := l.handle(ctx, g, batch)
@@ -131,7 +131,7 @@ func (l *Loop) process(ctx context.Context, g source, batch []kafka.Record) erro
 		return err
 	}
 	for _, r := range batch {
-		g.Mark(r.Partition, r.Offset+1)
+		g.Done(r.Partition, r.Offset+1)
 	}
 	l.Metrics.batch(len(batch), len(out), time.Since(began))
 	return nil

@@ -40,7 +40,7 @@ func (w *world) Fetch(ctx context.Context) ([]kafka.Record, error) {
 	return b, nil
 }
 
-func (w *world) Mark(partition int, next int64) {
+func (w *world) Done(partition int, next int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.marked[partition] = max(w.marked[partition], next)

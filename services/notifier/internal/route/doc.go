@@ -20,7 +20,7 @@
 //
 // # Why nothing is lost
 //
-// An offset is done when the last record that its event needs is acknowledged, and Mark is
+// An offset is done when the last record that its event needs is acknowledged, and Done is
 // given the oldest offset that is not done. So a crash makes all come again that is not
 // told, and what comes again and was told is known by its revision.
 //

@@ -79,7 +79,7 @@ func (a *active) bury(r kafka.Record, reason string, cause error, attempts int) 
 	a.Log.Warn("dead letter", "reason", reason, "partition", r.Partition, "offset", r.Offset, "error", cause)
 }
 
-// flush writes what was recorded, one record a key, and then marks what is done by it. It
+// flush writes what was recorded, one record a key, and then says what is done by it. It
 // tries until the generation is over and its time for what is in hand as well; then the
 // next owner finds the same out from the topics.
 func (a *active) flush() error {
@@ -105,7 +105,7 @@ func (a *active) flush() error {
 	}
 	for _, p := range a.ends {
 		if next, moved := a.track.done(p); moved {
-			a.g.Mark(p.partition, next)
+			a.g.Done(p.partition, next)
 		}
 	}
 	a.out, a.dead, a.ends = a.out[:0], nil, a.ends[:0]

@@ -106,7 +106,7 @@ var _ Sink = (*sink.Slack)(nil)
 type Generation interface {
 	Partitions() []int
 	Fetch(ctx context.Context) ([]kafka.Record, error)
-	Mark(partition int, next int64)
+	Done(partition int, next int64)
 }
 
 var _ Generation = (*kafka.Generation)(nil)

@@ -175,7 +175,7 @@ func (p *process) Fetch(ctx context.Context) ([]kafka.Record, error) {
 	}
 }
 
-func (p *process) Mark(partition int, next int64) {
+func (p *process) Done(partition int, next int64) {
 	_ = p.deed("mark", func() {
 		p.w.mu.Lock()
 		defer p.w.mu.Unlock()
