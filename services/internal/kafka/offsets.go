@@ -212,22 +212,27 @@ func (c *Client) scanPartition(ctx context.Context, topic string, p PartitionInf
 // that is there or from now on, in order within a partition. It returns nil when ctx ends,
 // or f's first error. Partitions that are added later are not seen.
 func (c *Client) Tail(ctx context.Context, topic string, from Start, f func(Record) error) error {
-	infos, err := c.Topics(ctx, topic)
+	info, err := c.existing(ctx, topic)
 	if err != nil {
 		return err
 	}
-	if !infos[0].Exists {
-		return fmt.Errorf("topic %s does not exist", topic)
+	starts := map[int]int64{}
+	for _, p := range info.Partitions {
+		starts[p.ID] = p.First
+		if from == Latest {
+			starts[p.ID] = p.End
+		}
 	}
+	return c.tail(ctx, topic, starts, f)
+}
+
+// tail follows the partitions from the offsets given.
+func (c *Client) tail(ctx context.Context, topic string, starts map[int]int64, f func(Record) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	out := make(chan []Record)
-	for _, p := range infos[0].Partitions {
-		at := p.First
-		if from == Latest {
-			at = p.End
-		}
-		fetch := &fetcher{client: c, topic: topic, partition: p.ID, offset: at}
+	for id, at := range starts {
+		fetch := &fetcher{client: c, topic: topic, partition: id, offset: at}
 		go fetch.run(ctx, out, func(error) {})
 	}
 	for {
