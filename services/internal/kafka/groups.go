@@ -32,8 +32,13 @@ func (g GroupInfo) Active() bool { return g.State != "Empty" && g.State != "Dead
 // Group describes a consumer group; one that is not known is in the state Dead.
 func (c *Client) Group(ctx context.Context, id string) (GroupInfo, error) {
 	var resp *kafkago.DescribeGroupsResponse
-	err := c.try(ctx, func() (err error) {
+	err := c.coordinated(ctx, func() (err error) {
 		resp, err = c.api.DescribeGroups(ctx, &kafkago.DescribeGroupsRequest{GroupIDs: []string{id}})
+		for i := 0; err == nil && i < len(resp.Groups); i++ {
+			if passing(resp.Groups[i].Error) {
+				err = resp.Groups[i].Error
+			}
+		}
 		return err
 	})
 	if err != nil {
@@ -67,8 +72,13 @@ func (c *Client) SetOffsets(ctx context.Context, group, topic string, offsets ma
 		req.Topics[topic] = append(req.Topics[topic], kafkago.OffsetCommit{Partition: p, Offset: offsets[p]})
 	}
 	var resp *kafkago.OffsetCommitResponse
-	err := c.try(ctx, func() (err error) {
+	err := c.coordinated(ctx, func() (err error) {
 		resp, err = c.api.OffsetCommit(ctx, req)
+		for i := 0; err == nil && i < len(resp.Topics[topic]); i++ {
+			if passing(resp.Topics[topic][i].Error) {
+				err = resp.Topics[topic][i].Error
+			}
+		}
 		return err
 	})
 	if err != nil {
@@ -83,4 +93,23 @@ func (c *Client) SetOffsets(ctx context.Context, group, topic string, offsets ma
 		}
 	}
 	return nil
+}
+
+// coordinated is try for what only a group's coordinator answers: for some seconds it waits
+// for one to be elected or to load, as after a broker's start.
+func (c *Client) coordinated(ctx context.Context, f func() error) error {
+	for attempt := 0; ; attempt++ {
+		err := c.try(ctx, f)
+		if attempt == 8 || !passing(err) {
+			return err
+		}
+		if err := wait(ctx, backOff(attempt)); err != nil {
+			return err
+		}
+	}
+}
+
+// passing tells whether err is that the group has no coordinator for the moment.
+func passing(err error) bool {
+	return errors.Is(err, kafkago.NotCoordinatorForGroup) || errors.Is(err, kafkago.GroupCoordinatorNotAvailable) || errors.Is(err, kafkago.GroupLoadInProgress)
 }
