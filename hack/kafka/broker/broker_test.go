@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	saslplain "github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
@@ -172,6 +174,39 @@ func TestRealListeners(t *testing.T) {
 				t.Errorf("Ping: err = %v, want success %v", err, c.ok)
 			}
 		})
+	}
+}
+
+func TestRealAllowsOnlyWhatIsGranted(t *testing.T) {
+	r := real(t, RealOptions{SASL: true, ACLs: true})
+	fill(t, r.Bootstrap(), "events", 1, 1) // by the plain listener: a super user
+	if err := r.CreateUser(within(t, 30*time.Second), "reader", "sesame"); err != nil {
+		t.Fatal(err)
+	}
+	address := lookup(t, r.Env(), EnvSASLBootstrap)
+	as := func(user, password string) *kadm.Client {
+		return kadm.NewClient(client(t, []string{address}, kgo.SASL(scram.Auth{User: user, Pass: password}.AsSha256Mechanism())))
+	}
+	admin := kadm.NewClient(client(t, r.Bootstrap()))
+	reads := func(c *kadm.Client) error {
+		ends, err := c.ListEndOffsets(within(t, 10*time.Second), "events")
+		if err == nil {
+			err = ends.Error()
+		}
+		return err
+	}
+	if err := reads(as("reader", "sesame")); !errors.Is(err, kerr.TopicAuthorizationFailed) {
+		t.Errorf("read before it is granted: err = %v, want %v", err, kerr.TopicAuthorizationFailed)
+	}
+	if err := reads(as(lookup(t, r.Env(), EnvUser), lookup(t, r.Env(), EnvPassword))); err != nil {
+		t.Errorf("read as the super user: %v", err)
+	}
+	grant := kadm.NewACLs().Allow("User:reader").AllowHosts("*").Topics("events").Operations(kadm.OpRead).ResourcePatternType(kadm.ACLPatternLiteral)
+	if _, err := admin.CreateACLs(within(t, 10*time.Second), grant); err != nil {
+		t.Fatal(err)
+	}
+	if err := until(t.Context(), 10*time.Second, func() error { return reads(as("reader", "sesame")) }); err != nil {
+		t.Errorf("read after it is granted: %v", err)
 	}
 }
 

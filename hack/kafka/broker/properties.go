@@ -29,6 +29,7 @@ type layout struct {
 	ClusterID string `json:"clusterID"`
 	User      string `json:"user,omitempty"`
 	Password  string `json:"password,omitempty"`
+	ACLs      bool   `json:"acls,omitempty"`
 	Nodes     []node `json:"nodes"`
 }
 
@@ -92,7 +93,20 @@ func (l layout) properties(n node, dir string) string {
 	}
 	lines = append(lines, n.tls(dir)...)
 	lines = append(lines, n.sasl(l.User, l.Password)...)
+	lines = append(lines, l.authorizer()...)
 	return strings.Join(lines, "\n") + "\n"
+}
+
+// authorizer allows nothing that no ACL grants. Brokers and controllers are super users, by their plain listeners.
+func (l layout) authorizer() []string {
+	if !l.ACLs {
+		return nil
+	}
+	super := "super.users=User:ANONYMOUS"
+	if l.User != "" {
+		super += ";User:" + l.User
+	}
+	return []string{"authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer", super}
 }
 
 func (n node) tls(dir string) []string {

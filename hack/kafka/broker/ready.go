@@ -62,11 +62,17 @@ func (r *Real) died() error {
 	return nil
 }
 
-// createUser makes the SCRAM user; PLAIN's is in the properties.
+// createUser makes the SCRAM user of Env; PLAIN's is in the properties.
 func (r *Real) createUser(ctx context.Context) error {
 	if r.layout.User == "" {
 		return nil
 	}
+	return r.CreateUser(ctx, r.layout.User, r.layout.Password)
+}
+
+// CreateUser makes a user that logs in with SCRAM, and returns when every broker with a SASL listener takes it. With
+// ACLs it may do nothing before it is granted something.
+func (r *Real) CreateUser(ctx context.Context, name, password string) error {
 	client, err := kgo.NewClient(kgo.SeedBrokers(r.Bootstrap()...))
 	if err != nil {
 		return err
@@ -75,22 +81,21 @@ func (r *Real) createUser(ctx context.Context) error {
 	admin := kadm.NewClient(client)
 	for _, m := range []kadm.ScramMechanism{kadm.ScramSha256, kadm.ScramSha512} { // a request may name a user once only
 		altered, err := admin.AlterUserSCRAMs(ctx, nil, []kadm.UpsertSCRAM{
-			{User: r.layout.User, Password: r.layout.Password, Mechanism: m, Iterations: 4096},
+			{User: name, Password: password, Mechanism: m, Iterations: 4096},
 		})
 		if err == nil {
-			err = altered[r.layout.User].Err
+			err = altered[name].Err
 		}
 		if err != nil {
-			return fmt.Errorf("create the SCRAM user: %w", err)
+			return fmt.Errorf("create the SCRAM user %s: %w", name, err)
 		}
 	}
-	return r.waitSCRAM(ctx)
+	return r.waitSCRAM(ctx, scram.Auth{User: name, Pass: password})
 }
 
 // waitSCRAM waits until every broker with a SASL listener takes the user: they learn of it one after the other.
-func (r *Real) waitSCRAM(ctx context.Context) error {
+func (r *Real) waitSCRAM(ctx context.Context, auth scram.Auth) error {
 	for _, at := range r.layout.addresses(sasl) {
-		auth := scram.Auth{User: r.layout.User, Pass: r.layout.Password}
 		client, err := kgo.NewClient(kgo.SeedBrokers(at), kgo.SASL(auth.AsSha512Mechanism()))
 		if err != nil {
 			return err
@@ -101,7 +106,7 @@ func (r *Real) waitSCRAM(ctx context.Context) error {
 			defer cancel()
 			return client.Ping(ctx)
 		}); err != nil {
-			return fmt.Errorf("log in to %s with SCRAM: %w", at, err)
+			return fmt.Errorf("log in to %s as %s with SCRAM: %w", at, auth.User, err)
 		}
 	}
 	return nil

@@ -28,6 +28,9 @@ type RealOptions struct {
 	TLS bool
 	// SASL adds a listener with PLAIN and SCRAM, and with TLS also one over TLS.
 	SASL bool
+	// ACLs has the brokers allow only what ACLs grant, but to super users: whoever comes through the plain listener, and
+	// the user of Env. Others are made by CreateUser.
+	ACLs bool
 	// HeapMB is the heap of each broker, 256 by default.
 	HeapMB int
 	// Java is more options for each broker's Java, after our own (which favour a quick start over throughput).
@@ -110,7 +113,7 @@ func (r *Real) prepare(ctx context.Context) (err error) {
 func newLayout(ctx context.Context, o RealOptions) (layout, error) {
 	id := make([]byte, 16)
 	_, _ = rand.Read(id) // never fails
-	l := layout{ClusterID: base64.RawURLEncoding.EncodeToString(id)}
+	l := layout{ClusterID: base64.RawURLEncoding.EncodeToString(id), ACLs: o.ACLs}
 	listeners := []string{plain, controller}
 	if o.TLS {
 		listeners = append(listeners, tlsOnly, mutualTLS)
