@@ -46,6 +46,15 @@ type Options struct {
 	Rate float64
 	// Seed makes them say the same again.
 	Seed int64
+	// Replicas scales programs by their images' names, such as notifier: 2. Default: as the manifest says.
+	Replicas map[string]int
+	// SimulatorEnv are more settings of the simulator, name=value.
+	SimulatorEnv []string
+	// Adapt changes the plan before it is run, for example to put proxies in the way. simulator is the base URL that its
+	// programs were given; empty without one. Default: nothing.
+	Adapt func(plan *executor.Plan, simulator string) error
+	// Quiet leaves out the view and the simulator's troubles: Out gets only what the run has to say.
+	Quiet bool
 	// Out gets the view and all that the run has to say. Default: nowhere.
 	Out io.Writer
 	// Log gets what happens to the processes. Default: nowhere.
@@ -84,6 +93,9 @@ func Start(ctx context.Context, o Options) (_ *Loop, err error) {
 	}()
 	if l.manifest, err = executor.Read(o.Manifest); err != nil {
 		return nil, err
+	}
+	for image, replicas := range o.Replicas {
+		l.manifest.Scale(image, replicas)
 	}
 	if err := os.MkdirAll(o.DataDir, 0o755); err != nil {
 		return nil, fmt.Errorf("make the data folder: %w", err)
@@ -139,7 +151,9 @@ func (l *Loop) startSimulator(ctx context.Context) (err error) {
 	}
 	var watch context.Context
 	watch, l.unwatch = context.WithCancel(context.WithoutCancel(ctx))
-	l.watching.Go(func() { l.simulator.watch(watch, l.out) })
+	if !l.options.Quiet {
+		l.watching.Go(func() { l.simulator.watch(watch, l.out) })
+	}
 	l.out.say("Slack and X: simulated; read the channels at %s", l.simulator.base)
 	return nil
 }
@@ -170,8 +184,15 @@ func (l *Loop) startPipeline(ctx context.Context) (err error) {
 	if err := executor.CreateTopics(ctx, l.plan, l.options.Log); err != nil {
 		return err
 	}
-	if l.view, err = follow(ctx, l.plan, l.manifest.Pipeline, l.out); err != nil {
-		return err
+	if !l.options.Quiet {
+		if l.view, err = follow(ctx, l.plan, l.manifest.Pipeline, l.out); err != nil {
+			return err
+		}
+	}
+	if l.options.Adapt != nil {
+		if err := l.options.Adapt(&l.plan, l.SimulatorURL()); err != nil {
+			return err
+		}
 	}
 	if l.pipeline, err = executor.Start(ctx, l.plan, executor.Options{LogDir: l.logDir(), Log: l.options.Log}); err != nil {
 		return err
@@ -218,6 +239,9 @@ func (l *Loop) Say(format string, args ...any) { l.out.say(format, args...) }
 
 // Pipeline is the processes that the manifest asked for.
 func (l *Loop) Pipeline() *executor.Executor { return l.pipeline }
+
+// Plan is what runs. Its programs' environments hold secrets.
+func (l *Loop) Plan() executor.Plan { return l.plan }
 
 // SimulatorURL is where the simulated channels can be read; empty without a simulator.
 func (l *Loop) SimulatorURL() string {

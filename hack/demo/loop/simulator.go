@@ -37,6 +37,7 @@ func startSimulator(ctx context.Context, address, events string, o Options, data
 	for _, name := range []string{"PATH", "HOME", "TMPDIR"} {
 		env = append(env, name+"="+os.Getenv(name))
 	}
+	env = append(env, o.SimulatorEnv...)
 	binary := filepath.Join(o.Bin, "simulator")
 	if _, err := os.Stat(binary); err != nil {
 		return nil, fmt.Errorf("no binary %s: build it first (make build)", binary)

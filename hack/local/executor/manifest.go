@@ -25,6 +25,7 @@ type Manifest struct {
 	// Pipeline is valid and has its defaults.
 	Pipeline *v1alpha1.FeedbackPipeline
 	secrets  secrets
+	replicas map[string]int // by image, see Scale
 }
 
 // Read reads and validates the manifest at path and the Secrets file that it names. All that is wrong with the
@@ -73,4 +74,13 @@ func (m *Manifest) UseSimulator(base string) {
 			s.APIURL = base + "/api/"
 		}
 	}
+}
+
+// Scale has a program run in so many replicas, as `kubectl scale` would: image is its name, such as notifier. It has no
+// effect on what is suspended.
+func (m *Manifest) Scale(image string, replicas int) {
+	if m.replicas == nil {
+		m.replicas = map[string]int{}
+	}
+	m.replicas[image] = replicas
 }

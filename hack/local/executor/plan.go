@@ -152,6 +152,9 @@ func (pl *planner) deployment(ctx context.Context, d *appsv1.Deployment) ([]Prog
 	if d.Spec.Replicas != nil {
 		replicas = int(*d.Spec.Replicas)
 	}
+	if scaled, ok := pl.manifest.replicas[image]; ok && replicas > 0 {
+		replicas = scaled
+	}
 	var programs []Program
 	for i := range replicas {
 		p := Program{

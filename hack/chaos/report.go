@@ -1,0 +1,74 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/feedback-pipelines/feedback-pipelines/hack/audit"
+)
+
+// row is what is known of one kind of fault.
+type row struct {
+	kind  string
+	times int
+	still [hops]time.Duration // the longest time without progress after one
+	goal  time.Duration       // 0: none
+}
+
+// report is what a run showed.
+type report struct {
+	rows    []*row
+	calm    [hops]time.Duration // the longest time without progress before the first fault
+	faults  int
+	drained time.Duration
+	ledger  audit.Ledger
+}
+
+// ok is true if the auditor has nothing to say against it and nothing is left to be told.
+func (r *report) ok() bool { return r.ledger.OK() && r.ledger.Pending == 0 }
+
+// add takes the result of one fault.
+func (r *report) add(kind string, goal time.Duration, still [hops]time.Duration) {
+	r.faults++
+	var at *row
+	for _, have := range r.rows {
+		if have.kind == kind {
+			at = have
+		}
+	}
+	if at == nil {
+		at = &row{kind: kind, goal: goal}
+		r.rows = append(r.rows, at)
+	}
+	at.times++
+	for h := range hops {
+		at.still[h] = max(at.still[h], still[h])
+	}
+}
+
+// seconds is a duration for the table.
+func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
+
+// print writes the table, the findings and, as the last line, the ledger.
+func (r *report) print(w io.Writer) {
+	fmt.Fprintf(w, "\n%-34s %5s  %14s  %14s  %6s\n", "fault", "times", "nothing scored", "nothing told", "goal")
+	fmt.Fprintf(w, "%-34s %5s  %14s  %14s\n", "none, before the first", "", seconds(r.calm[scored]), seconds(r.calm[told]))
+	missed := 0
+	for _, row := range r.rows {
+		goal := ""
+		if row.goal > 0 {
+			goal = "< " + row.goal.String()
+			if max(row.still[scored], row.still[told]) >= row.goal {
+				goal += "  missed"
+				missed++
+			}
+		}
+		fmt.Fprintf(w, "%-34s %5d  %14s  %14s  %s\n", row.kind, row.times, seconds(row.still[scored]), seconds(row.still[told]), goal)
+	}
+	fmt.Fprintf(w, "%d faults of %d kinds; %d kinds missed their goal; drained in %s\n\n", r.faults, len(r.rows), missed, r.drained.Round(time.Second))
+	for _, line := range r.ledger.Explain(findings) {
+		fmt.Fprintln(w, line)
+	}
+	fmt.Fprintln(w, r.ledger)
+}
