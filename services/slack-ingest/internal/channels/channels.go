@@ -32,7 +32,7 @@ const (
 type Options struct {
 	// Wanted are channels by name, with or without #, or by id.
 	Wanted []string
-	// Lookup finds a channel by name or id; Forget makes it ask Slack again.
+	// Lookup finds a channel by name or id, and may remember it; Forget makes it ask Slack again.
 	Lookup func(ctx context.Context, nameOrID string) (slack.Channel, error)
 	Forget func(nameOrID string)
 	// Former finds the channel that once had the name; nil if there is none.
@@ -134,6 +134,9 @@ func (s *Set) Run(ctx context.Context) {
 // Look finds every channel that is wanted and enters those that it may.
 func (s *Set) Look(ctx context.Context) {
 	found := false
+	for _, want := range s.o.Wanted { // all before the first is asked for: one list of the channels then knows every name
+		s.o.Forget(want)
+	}
 	for _, want := range s.o.Wanted {
 		ch, warning, err := s.find(ctx, want)
 		if ctx.Err() != nil {
@@ -166,7 +169,6 @@ func (s *Set) find(ctx context.Context, want string) (slack.Channel, string, err
 	s.mu.Lock()
 	id := s.wanted[want]
 	s.mu.Unlock()
-	s.o.Forget(want)
 	ch, err := s.o.Lookup(ctx, want)
 	renamed := ""
 	if err != nil && slackapi.Explain(err).Reason == "ChannelNotFound" {

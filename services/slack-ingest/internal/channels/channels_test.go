@@ -2,6 +2,7 @@ package channels
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -133,5 +134,41 @@ func TestReadable(t *testing.T) {
 	s.Readable("C1", nil)
 	if len(w.problems) > 0 || w.all {
 		t.Errorf("problems %q, all %t, want none, false", w.problems, w.all)
+	}
+}
+
+// TestLookAsksForAllNamesAtOnce: Slack lists channels 20 times a minute, so that a list for each name would never come
+// to the last ones of a source with more.
+func TestLookAsksForAllNamesAtOnce(t *testing.T) {
+	listed := 0
+	known := map[string]bool{}
+	var wanted []string
+	for i := range 32 {
+		wanted = append(wanted, fmt.Sprintf("channel-%d", i))
+	}
+	s := New(Options{
+		Wanted: wanted,
+		Lookup: func(_ context.Context, name string) (slack.Channel, error) {
+			if !known[name] {
+				listed++
+				for _, w := range wanted {
+					known[w] = true
+				}
+			}
+			ch := slack.Channel{IsMember: true}
+			ch.ID, ch.Name = "C-"+name, name
+			return ch, nil
+		},
+		Forget: func(name string) { delete(known, name) },
+		Report: func([]string, bool) {}, Found: func() {},
+	})
+	for look := range 2 {
+		s.Look(t.Context())
+		if got, want := listed, look+1; got != want {
+			t.Errorf("after look %d channels were listed %d times, want %d", look+1, got, want)
+		}
+	}
+	if got, want := len(s.IDs()), len(wanted); got != want {
+		t.Errorf("followed %d channels, want %d", got, want)
 	}
 }
