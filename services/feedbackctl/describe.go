@@ -141,6 +141,9 @@ func describeHealth(h *feedbackv1.Health) string {
 
 func (e entry) describeDead() string {
 	header := func(name string) string { return feedback.Header(e.record, name) }
+	if how := header(headerHandled); how != "" {
+		return fmt.Sprintf("%-12s %s  (was %s)", header(feedback.HeaderReason), strings.TrimPrefix(string(e.record.Key), handledKey), how)
+	}
 	what := fmt.Sprintf("%d bytes", len(e.record.Value))
 	if event := e.event(); event != nil {
 		what = cut(event.GetText(), textWidth)

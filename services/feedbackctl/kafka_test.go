@@ -25,6 +25,7 @@ type broker struct {
 	t      *testing.T
 	client *kafka.Client
 	env    map[string]string // how feedbackctl finds it
+	topics map[string]string // full names by short ones
 }
 
 func newBroker(t *testing.T, short ...string) *broker {
@@ -43,9 +44,27 @@ func newBroker(t *testing.T, short ...string) *broker {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { client.Close() })
-	return &broker{t: t, client: client, env: map[string]string{
+	b := &broker{t: t, client: client, topics: map[string]string{}, env: map[string]string{
 		"KAFKA_BOOTSTRAP_SERVERS": strings.Join(cluster.ListenAddrs(), ","), "FEEDBACK_PREFIX": testPrefix,
 	}}
+	for _, name := range shortNames {
+		b.topics[name] = testPrefix + "." + name
+	}
+	return b
+}
+
+// records are those of a topic by its short name.
+func (b *broker) records(short string) []kafka.Record {
+	b.t.Helper()
+	var out []kafka.Record
+	err := b.client.Scan(b.t.Context(), b.topics[short], func(r kafka.Record) error {
+		out = append(out, r)
+		return nil
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return out
 }
 
 func (b *broker) run(args ...string) result {

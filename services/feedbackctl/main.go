@@ -1,10 +1,12 @@
 // Command feedbackctl is what people use at a terminal and in scripts to look into a
-// pipeline and to try it out: it posts feedback, follows topics, scores texts, counts lag and
-// tells which routes an event would hit.
+// pipeline, to try it out and to operate it: it posts feedback, follows topics, scores texts,
+// counts lag, tells which routes an event would hit, audits what the topics say, and handles
+// dead letters and offsets.
 //
 // It guarantees that results alone stand on stdout, one a line and in the order of the
 // input, and all else on stderr; that nothing read from a topic can control the terminal;
-// and that it changes nothing in Kafka.
+// and that nothing in Kafka is changed but by dead-letters redrive, dead-letters drop and
+// replay, which say what they would do and ask.
 package main
 
 import (

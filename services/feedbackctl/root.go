@@ -55,8 +55,8 @@ func (a *app) execute(ctx context.Context, args []string) int {
 func (a *app) rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "feedbackctl",
-		Short: "Look into a feedback pipeline and try it out",
-		Long: `feedbackctl looks into a feedback pipeline and tries it out.
+		Short: "Look into a feedback pipeline, try it out and operate it",
+		Long: `feedbackctl looks into a feedback pipeline, tries it out and operates it.
 
 Results stand on stdout, one a line; all else stands on stderr. Secrets are read from the
 environment alone, never from the command line.
@@ -79,7 +79,8 @@ Exit status: 0 done, 1 failed, 2 the command line or the environment is wrong,
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
-	root.AddCommand(a.postCommand(), a.tailCommand(), a.scoreCommand(), a.topicsCommand(), a.routeCommand())
+	root.AddCommand(a.postCommand(), a.tailCommand(), a.scoreCommand(), a.topicsCommand(), a.routeCommand(),
+		a.deadLettersCommand())
 	return root
 }
 

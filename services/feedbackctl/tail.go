@@ -57,7 +57,7 @@ It joins no consumer group and commits nothing.`,
 	o.connection = a.connectionFlags(cmd)
 	o.filter.flags(cmd)
 	f := cmd.Flags()
-	f.StringVar(&o.from, "from", "latest", "where to begin: latest, earliest, or an age such as 2h or 30m")
+	f.StringVar(&o.from, "from", "latest", "where to begin: latest, earliest, an age such as 2h, or a time (RFC 3339)")
 	f.BoolVar(&o.noFollow, "no-follow", false, "stop at the end of the topic as it is now; begins at earliest unless --from is given")
 	f.IntVarP(&o.count, "count", "n", 0, "stop after so many lines (0: never)")
 	f.StringVarP(&o.output, "output", "o", "text", "text or json")
@@ -94,9 +94,12 @@ func (a *app) tail(ctx context.Context, o tailOptions, name string) error {
 		return err
 	}
 	t := &tailing{app: a, options: o, short: short, since: since, out: bufio.NewWriter(a.out)}
-	if o.noFollow {
-		err = client.Scan(ctx, topic, t.record)
-	} else {
+	switch {
+	case o.noFollow:
+		err = client.ScanFrom(ctx, topic, since, t.record)
+	case !since.IsZero():
+		err = client.TailFrom(ctx, topic, since, t.record)
+	default:
 		err = client.Tail(ctx, topic, start, t.record)
 	}
 	if errors.Is(err, errEnough) || (!o.noFollow && ctx.Err() != nil) { // Ctrl-C is how one leaves
@@ -120,11 +123,11 @@ func (a *app) beginning(o tailOptions) (kafka.Start, time.Time, error) {
 		}
 		return kafka.Latest, time.Time{}, nil
 	}
-	age, err := time.ParseDuration(from)
-	if err != nil || age <= 0 {
-		return "", time.Time{}, usagef("--from %q: use latest, earliest, or an age such as 2h or 30m", from)
+	at, err := a.moment("from", from)
+	if err != nil {
+		return "", time.Time{}, usagef("--from %q: use latest, earliest, an age such as 2h or 30m, or a time such as 2026-11-22T14:00:00Z", from)
 	}
-	return kafka.Earliest, a.now().Add(-age), nil
+	return kafka.Earliest, at, nil
 }
 
 // shortName is the short name of a topic, empty if it is none of the pipeline's.
