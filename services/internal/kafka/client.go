@@ -160,7 +160,7 @@ func Explain(err error) error {
 	case errors.Is(err, kafkago.SASLAuthenticationFailed):
 		hint = "the broker refused the user name or password: check the SASL settings"
 	case errors.Is(err, kafkago.TopicAuthorizationFailed), errors.Is(err, kafkago.GroupAuthorizationFailed), errors.Is(err, kafkago.ClusterAuthorizationFailed):
-		hint = "the broker's ACLs do not allow it: grant the user what docs/topics.md lists"
+		hint = "the broker's ACLs do not allow it: grant the user what docs/acls.md lists"
 	case errors.As(err, &authority):
 		hint = "the broker's certificate is signed by an authority that is not trusted: set KAFKA_TLS_CA to its PEM bundle"
 	case errors.As(err, &invalid):

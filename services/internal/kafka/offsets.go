@@ -124,12 +124,15 @@ func (c *Client) committed(ctx context.Context, group, topic string, partitions 
 		}
 		return err
 	})
-	if err != nil {
-		return nil, fmt.Errorf("read offsets of group %s: %w", group, err)
-	}
 	out := map[int]int64{}
 	for _, p := range partitions {
 		out[p] = -1
+	}
+	if errors.Is(err, kafkago.GroupIdNotFound) { // what some brokers say of a group that has committed nothing
+		return out, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read offsets of group %s: %w", group, err)
 	}
 	for _, p := range resp.Topics[topic] {
 		if p.Error != nil {

@@ -126,6 +126,9 @@ func TestOffsetsAreSetOnlyWhileNobodyReads(t *testing.T) {
 			if err != nil || none.Active() {
 				t.Errorf("Group before it was there = %+v, %v, want none that is active", none, err)
 			}
+			if lags, err := c.Lag(t.Context(), s.Group, topic); err != nil || len(lags) != 1 || lags[0].Committed != -1 {
+				t.Errorf("Lag of a group that was never there = %+v, %v, want nothing committed", lags, err)
+			}
 			first := join(t, b, s)
 			first.awaitSeen(50)
 			alive, err := c.Group(t.Context(), s.Group)
