@@ -58,7 +58,7 @@ func known(names []string) error {
 
 // faults lists all ways of breaking something.
 func faults() []fault {
-	return slices.Concat(processFaults(), slackFaults(), xFaults())
+	return slices.Concat(processFaults(), slackFaults(), xFaults(), networkFaults(), brokerFaults())
 }
 
 func processFaults() []fault {

@@ -69,7 +69,7 @@ func build(ctx context.Context, s settings) (_ *stage, err error) {
 	}
 	st.log, options.Log = log, slog.New(slog.NewTextHandler(log, nil))
 	if s.brokers > 0 {
-		if st.kafka, err = broker.StartReal(ctx, broker.RealOptions{Brokers: s.brokers, HeapMB: 320}); err != nil {
+		if st.kafka, err = broker.StartReal(ctx, broker.RealOptions{Brokers: s.brokers, HeapMB: 320, Detours: len(m.Pipeline.Spec.Sources) + 2*replicas, DataDir: filepath.Join(s.dataDir, "kafka")}); err != nil {
 			return nil, err
 		}
 		options.Kafka = st.kafka.Bootstrap()
@@ -92,7 +92,8 @@ func build(ctx context.Context, s settings) (_ *stage, err error) {
 }
 
 // simulated is the simulator's settings for a manifest: its channels exist, people talk in those that are sources and
-// in one that is none.
+// in one that is none. Slack's limits for each method and minute are off, since they are made for people and not for
+// hundreds of posts a second; that a channel takes one message a second holds, and storms of 429 are among the faults.
 func simulated(m *executor.Manifest) []string {
 	talk := []string{}
 	var read []string
@@ -110,7 +111,7 @@ func simulated(m *executor.Manifest) []string {
 		}
 	}
 	return []string{
-		"SLACK_CHANNELS=" + strings.Join(slices.Concat(talk, read), ","),
+		"SLACK_TIER_LIMITS=false", "SLACK_CHANNELS=" + strings.Join(slices.Concat(talk, read), ","),
 		"TRAFFIC_CHANNELS=" + strings.Join(talk, ","), "SLACK_NOT_INVITED=" + strings.Join(talk, ","),
 	}
 }
@@ -128,10 +129,25 @@ func (st *stage) connect(ctx context.Context, plan *executor.Plan, simulator str
 				return err
 			}
 		}
+		var brokers []string
+		if st.kafka != nil {
+			for _, way := range st.kafka.Detour(i) {
+				k, err := proxy.Listen(ctx, way.At, way.To)
+				if err != nil {
+					return err
+				}
+				l.kafka = append(l.kafka, k)
+				brokers = append(brokers, way.At)
+			}
+		}
 		for j, v := range p.Env {
 			if l.world != nil {
-				p.Env[j] = strings.ReplaceAll(v, simulator, "http://"+l.world.Address())
+				v = strings.ReplaceAll(v, simulator, "http://"+l.world.Address())
 			}
+			if name, _, _ := strings.Cut(v, "="); name == "KAFKA_BOOTSTRAP_SERVERS" && len(brokers) > 0 {
+				v = name + "=" + strings.Join(brokers, ",")
+			}
+			p.Env[j] = v
 		}
 	}
 	return nil

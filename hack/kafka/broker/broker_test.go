@@ -6,8 +6,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -250,6 +252,28 @@ func TestRealClusterTakesWritesWithOneBrokerDown(t *testing.T) {
 	}
 	if got, want := count(t, r.Bootstrap(), "events"), int64(20); got != want {
 		t.Errorf("records = %d, want %d", got, want)
+	}
+}
+
+func TestRealTellsClientsOfADetour(t *testing.T) {
+	r := real(t, RealOptions{Detours: 2})
+	for i := range 2 {
+		ways := r.Detour(i)
+		if len(ways) != 1 {
+			t.Fatalf("detour %d = %v, want one way", i, ways)
+		}
+		c, err := kgo.NewClient(kgo.SeedBrokers(ways[0].To))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		m, err := kadm.NewClient(c).BrokerMetadata(within(t, 30*time.Second))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := net.JoinHostPort(m.Brokers[0].Host, strconv.Itoa(int(m.Brokers[0].Port))), ways[0].At; got != want {
+			t.Errorf("detour %d: clients are told %s, want %s", i, got, want)
+		}
 	}
 }
 

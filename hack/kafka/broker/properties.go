@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"sort"
@@ -37,23 +38,32 @@ type layout struct {
 type node struct {
 	ID    int            `json:"id"`
 	Ports map[string]int `json:"ports"` // by listener
-	Pid   int            `json:"pid,omitempty"`
+	// Advertised are the ports that the clients of some listeners are told instead.
+	Advertised map[string]int `json:"advertised,omitempty"`
+	Pid        int            `json:"pid,omitempty"`
 }
+
+// detour is the name of the listener for RealOptions.Detours.
+func detour(i int) string { return fmt.Sprintf("DETOUR%d", i) }
 
 func (n node) has(listener string) bool { return n.Ports[listener] != 0 }
 
 // properties renders the settings of one broker of the cluster whose data lie in dir. Cleaning and retention run every
 // half second, so that a test needn't wait minutes for them; topics exist only when somebody creates them.
 func (l layout) properties(n node, dir string) string {
-	var voters, listeners, security []string
+	var voters, listeners, advertised, security []string
 	for _, other := range l.Nodes {
 		voters = append(voters, fmt.Sprintf("%d@%s", other.ID, ports.Address(other.Ports[controller])))
 	}
 	for name, port := range n.Ports {
 		listeners = append(listeners, name+"://"+ports.Address(port))
-		security = append(security, name+":"+protocols[name])
+		security = append(security, name+":"+cmp.Or(protocols[name], protocols[plain]))
+		if name != controller {
+			advertised = append(advertised, name+"://"+ports.Address(cmp.Or(n.Advertised[name], port)))
+		}
 	}
 	sort.Strings(listeners)
+	sort.Strings(advertised)
 	sort.Strings(security)
 	replicas := min(3, len(l.Nodes))
 	lines := []string{
@@ -63,6 +73,7 @@ func (l layout) properties(n node, dir string) string {
 		"controller.listener.names=" + controller,
 		"inter.broker.listener.name=" + plain,
 		"listeners=" + strings.Join(listeners, ","),
+		"advertised.listeners=" + strings.Join(advertised, ","),
 		"listener.security.protocol.map=" + strings.Join(security, ","),
 		"log.dirs=" + filepath.Join(dir, fmt.Sprintf("broker-%d", n.ID)),
 		"num.partitions=6",

@@ -31,6 +31,9 @@ type RealOptions struct {
 	// ACLs has the brokers allow only what ACLs grant, but to super users: whoever comes through the plain listener, and
 	// the user of Env. Others are made by CreateUser.
 	ACLs bool
+	// Detours adds so many plain listeners to each broker whose clients are told other ports than those that it listens
+	// on: something there has to pass them on, such as a proxy that can be cut. See Detour.
+	Detours int
 	// HeapMB is the heap of each broker, 256 by default.
 	HeapMB int
 	// Java is more options for each broker's Java, after our own (which favour a quick start over throughput).
@@ -127,14 +130,20 @@ func newLayout(ctx context.Context, o RealOptions) (layout, error) {
 			listeners = append(listeners, saslTLS)
 		}
 	}
-	free, err := ports.Free(ctx, o.Brokers*len(listeners))
+	for i := range o.Detours {
+		listeners = append(listeners, detour(i))
+	}
+	free, err := ports.Free(ctx, o.Brokers*(len(listeners)+o.Detours))
 	if err != nil {
 		return layout{}, err
 	}
 	for i := range o.Brokers {
-		n := node{ID: i + 1, Ports: map[string]int{}}
+		n := node{ID: i + 1, Ports: map[string]int{}, Advertised: map[string]int{}}
 		for j, name := range listeners {
 			n.Ports[name] = free[i*len(listeners)+j]
+		}
+		for j := range o.Detours {
+			n.Advertised[detour(j)] = free[o.Brokers*len(listeners)+i*o.Detours+j]
 		}
 		l.Nodes = append(l.Nodes, n)
 	}
@@ -162,6 +171,21 @@ func (r *Real) startAll(ctx context.Context) error {
 
 // Bootstrap is the addresses of the plain listeners.
 func (r *Real) Bootstrap() []string { return r.layout.addresses(plain) }
+
+// Detour is a way to one broker that somebody else has to keep open.
+type Detour struct {
+	// At is the address that clients are told, To the one that the broker listens on; both host:port.
+	At, To string
+}
+
+// Detour is the ways to all brokers by the detour i, from 0 to RealOptions.Detours - 1, in the order of their ids.
+func (r *Real) Detour(i int) []Detour {
+	var ways []Detour
+	for _, n := range r.layout.Nodes {
+		ways = append(ways, Detour{At: ports.Address(n.Advertised[detour(i)]), To: ports.Address(n.Ports[detour(i)])})
+	}
+	return ways
+}
 
 // Env tells a program of this cluster, see the Env constants.
 func (r *Real) Env() []string { return r.layout.env(r.dir) }
