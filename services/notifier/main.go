@@ -82,7 +82,7 @@ func own(ctx context.Context, p *run.Process, cfg *config, client *kafka.Client,
 	s := kafka.Subscription{
 		Group: group, Topic: cfg.Topics.Scored, Start: cfg.StartOffset, Exclusive: true,
 		OnError: func(err error) {
-			r.Log.Warn("cannot consume", "group", group, "error", err)
+			r.Log.Debug("cannot consume", "group", group, "error", err)
 			r.Health.Degraded("kafka", "ConsumeFailed", err.Error())
 		},
 		OnOvertaken: r.Overtaken,

@@ -2,6 +2,7 @@ package feedback
 
 import (
 	"errors"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -83,12 +84,46 @@ func TestDecodeRefuses(t *testing.T) {
 		{"no Protobuf", kafka.Record{Value: []byte("hello world")}, "decode Event of 11 bytes"},
 		{"no JSON", kafka.Record{Value: []byte("{"), Headers: []kafka.Header{{Key: HeaderContentType, Value: []byte("application/json")}}}, "decode Event of 1 bytes"},
 		{"no id", kafka.Record{Value: []byte{0x22, 1, 'a'}}, "no id"},
+		{"no time", value(t, &feedbackv1.Event{Id: "x:1", CreatedAt: &timestamppb.Timestamp{Seconds: math.MaxInt64}}), "created_at is no time"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if _, err := DecodeEvent(c.r); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("DecodeEvent = %v, want %q", err, c.want)
 			}
 		})
+	}
+}
+
+func value(t *testing.T, m proto.Message) kafka.Record {
+	t.Helper()
+	b, err := proto.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kafka.Record{Value: b}
+}
+
+func TestDecodeScoredRefusesScoresThatAreNone(t *testing.T) {
+	for _, score := range []float64{-0.1, 1.1, math.NaN(), math.Inf(1)} {
+		r := value(t, &feedbackv1.ScoredEvent{Event: event(), Sentiment: &feedbackv1.Sentiment{Score: &score}})
+		if _, err := DecodeScored(r); err == nil || !strings.Contains(err.Error(), "between 0 and 1") {
+			t.Errorf("DecodeScored with score %v = %v, want it refused", score, err)
+		}
+	}
+}
+
+func TestJSONIsToldByItsContentTypeWithParametersToo(t *testing.T) {
+	r, err := EventRecord("feedback", JSON, event())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range r.Headers {
+		if r.Headers[i].Key == HeaderContentType {
+			r.Headers[i].Value = []byte("application/json; charset=utf-8")
+		}
+	}
+	if _, err := DecodeEvent(r); err != nil {
+		t.Errorf("DecodeEvent = %v, want nil", err)
 	}
 }
 

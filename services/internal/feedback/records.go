@@ -6,13 +6,17 @@
 package feedback
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
@@ -158,10 +162,27 @@ func DecodeEvent(r kafka.Record) (*feedbackv1.Event, error) {
 	if err := decode(r, e); err != nil {
 		return nil, err
 	}
+	return e, checkEvent(e)
+}
+
+// checkEvent refuses what no reader could use or write again.
+func checkEvent(e *feedbackv1.Event) error {
 	if e.GetId() == "" {
-		return nil, fmt.Errorf("decode event: no id")
+		return errors.New("decode event: no id")
 	}
-	return e, nil
+	return checkTimes(map[string]*timestamppb.Timestamp{
+		"created_at": e.GetCreatedAt(), "revised_at": e.GetRevisedAt(), "ingested_at": e.GetIngestedAt(),
+	})
+}
+
+// checkTimes refuses times that lie outside of the years 1 to 9999; a missing one is fine.
+func checkTimes(times map[string]*timestamppb.Timestamp) error {
+	for _, name := range slices.Sorted(maps.Keys(times)) {
+		if t := times[name]; t != nil && t.CheckValid() != nil {
+			return fmt.Errorf("decode: %s is no time: %w", name, t.CheckValid())
+		}
+	}
+	return nil
 }
 
 // DecodeScored reads the value of a record of the scored topic.
@@ -170,16 +191,24 @@ func DecodeScored(r kafka.Record) (*feedbackv1.ScoredEvent, error) {
 	if err := decode(r, s); err != nil {
 		return nil, err
 	}
-	if s.GetEvent().GetId() == "" {
-		return nil, fmt.Errorf("decode scored event: no id")
+	if v := s.GetSentiment(); v != nil && v.Score != nil && !(*v.Score >= 0 && *v.Score <= 1) {
+		return nil, fmt.Errorf("decode scored event: the score %v lies not between 0 and 1", *v.Score)
 	}
-	return s, nil
+	if err := checkTimes(map[string]*timestamppb.Timestamp{"scored_at": s.GetScoredAt()}); err != nil {
+		return nil, err
+	}
+	return s, checkEvent(s.GetEvent())
 }
 
 // DecodeNotification reads the value of a record of the notifications topic.
 func DecodeNotification(r kafka.Record) (*feedbackv1.Notification, error) {
 	n := &feedbackv1.Notification{}
-	return n, decode(r, n)
+	if err := decode(r, n); err != nil {
+		return nil, err
+	}
+	return n, checkTimes(map[string]*timestamppb.Timestamp{
+		"observed_at": n.GetObservedAt(), "created_at": n.GetCreatedAt(), "lease_until": n.GetLeaseUntil(),
+	})
 }
 
 // DecodeSourceState reads the value of a checkpoint.
@@ -200,7 +229,7 @@ func decode(r kafka.Record, m proto.Message) error {
 		return fmt.Errorf("decode %s: the value is empty", name)
 	}
 	var err error
-	if Header(r, HeaderContentType) == contentJSON {
+	if content, _, _ := strings.Cut(Header(r, HeaderContentType), ";"); content == contentJSON {
 		err = protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(r.Value, m)
 	} else {
 		err = proto.Unmarshal(r.Value, m)

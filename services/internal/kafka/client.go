@@ -85,10 +85,14 @@ func (c *Client) Close() error {
 	return err
 }
 
-// Ping asks the cluster for its metadata. Its error says what is wrong and what to do.
+// Ping asks a broker what it speaks, over the network each time: metadata would come from a
+// cache that outlives the broker. Its error says what is wrong and what to do.
 func (c *Client) Ping(ctx context.Context) error {
 	return c.try(ctx, func() error {
-		_, err := c.api.Metadata(ctx, &kafkago.MetadataRequest{Topics: []string{}})
+		resp, err := c.api.ApiVersions(ctx, &kafkago.ApiVersionsRequest{})
+		if err == nil {
+			err = resp.Error
+		}
 		return err
 	})
 }

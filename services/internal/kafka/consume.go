@@ -84,18 +84,20 @@ func (c *Client) Consume(ctx context.Context, s Subscription, f func(ctx context
 		return fmt.Errorf("consume %s as %s: %w", s.Topic, s.Group, err)
 	}
 	defer group.Close()
-	for {
+	for failures := 0; ; {
 		gen, err := group.Next(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
 		if err != nil {
 			s.OnError(fmt.Errorf("join group %s: %w", s.Group, Explain(err)))
-			if wait(ctx, 100*time.Millisecond) != nil {
+			if wait(ctx, backOff(failures)) != nil {
 				return nil
 			}
+			failures++
 			continue
 		}
+		failures = 0
 		result := make(chan error, 1)
 		gen.Start(func(ended context.Context) { result <- c.generation(ctx, ended, s, gen, f) })
 		if err := <-result; err != nil {

@@ -366,3 +366,19 @@ func TestClientSaysWhatIsWrong(t *testing.T) {
 		t.Errorf("Ping = %v, want the remedy", err)
 	}
 }
+
+func TestPingFailsOnceTheBrokerIsGone(t *testing.T) {
+	b := kafkatest.Embedded(t)
+	c := b.Client(t)
+	if err := c.Ping(t.Context()); err != nil {
+		t.Fatalf("Ping = %v, want nil", err)
+	}
+	b.Stop()
+	for range 3 {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		if err := c.Ping(ctx); err == nil {
+			t.Error("Ping = nil though the broker is gone")
+		}
+		cancel()
+	}
+}

@@ -202,10 +202,12 @@ func (l *Loop) overtaken(partition int, from, to int64) {
 }
 
 func (l *Loop) degraded(reason string, err error) {
-	l.Log.Warn("kafka: retrying", "reason", reason, "error", err)
-	if l.Health != nil {
-		l.Health.Degraded("kafka", reason, err.Error())
+	if l.Health == nil {
+		l.Log.Warn("kafka: retrying", "reason", reason, "error", err)
+		return
 	}
+	l.Log.Debug("kafka: retrying", "reason", reason, "error", err)
+	l.Health.Degraded("kafka", reason, err.Error()) // which logs a change, and not each attempt
 }
 
 func (l *Loop) good(condition string) {

@@ -28,6 +28,8 @@ type Broker struct {
 	Real bool
 	// Servers are where it listens.
 	Servers []string
+	// Stop ends the embedded broker before the test does; nil for the real one.
+	Stop func()
 }
 
 // Each runs f as a subtest on every broker that there is; the real one's is skipped, and
@@ -46,7 +48,7 @@ func Embedded(t testing.TB) *Broker {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	return &Broker{Name: "embedded", Servers: c.ListenAddrs()}
+	return &Broker{Name: "embedded", Servers: c.ListenAddrs(), Stop: c.Close}
 }
 
 // Real gives the Apache Kafka that KAFKA_TEST_BOOTSTRAP names, or skips the test.

@@ -97,6 +97,9 @@ func (a *active) admitUntold(it *item) {
 	case a.tooOld(e):
 		n := a.note(it, feedbackv1.Notification_STATE_SKIPPED)
 		n.Reason = fmt.Sprintf("older than %s when it came", a.MaxAge)
+		if e.GetCreatedAt() == nil {
+			n.Reason = "it does not say when it was said"
+		}
 		delete(a.doubts, it.id())
 		a.record(n, it.at...)
 	case !a.collapse(it):

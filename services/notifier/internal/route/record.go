@@ -83,10 +83,7 @@ func (a *active) bury(r kafka.Record, reason string, cause error, attempts int) 
 // tries until the generation is over and its time for what is in hand as well; then the
 // next owner finds the same out from the topics.
 func (a *active) flush() error {
-	recs, err := a.pending()
-	if err != nil {
-		return err
-	}
+	recs := a.pending()
 	for delay := 200 * time.Millisecond; len(recs) > 0; delay = min(2*delay, 5*time.Second) {
 		err := a.Write(a.hand, recs...)
 		if err == nil {
@@ -113,13 +110,14 @@ func (a *active) flush() error {
 }
 
 // pending gives the records to be written, the newest of each key.
-func (a *active) pending() ([]kafka.Record, error) {
+func (a *active) pending() []kafka.Record {
 	recs := a.dead
 	seen := map[string]int{}
 	for _, n := range a.out {
 		r, err := feedback.NotificationRecord(a.Topics.Notifications, a.Format, n)
-		if err != nil {
-			return nil, err
+		if err != nil { // nothing that was decoded can fail here; were it so, the route must not stand still
+			a.Log.Error("a notification cannot be encoded and is left out", "event", n.GetEventId(), "error", err)
+			continue
 		}
 		if i, ok := seen[string(r.Key)]; ok {
 			recs[i] = r
@@ -128,7 +126,7 @@ func (a *active) pending() ([]kafka.Record, error) {
 		seen[string(r.Key)] = len(recs)
 		recs = append(recs, r)
 	}
-	return recs, nil
+	return recs
 }
 
 func (a *active) cardPayload(id string, revision uint64) (string, map[string]any) {

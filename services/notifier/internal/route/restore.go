@@ -105,14 +105,14 @@ func (a *active) leased(open []*feedbackv1.Notification) time.Duration {
 func (a *active) resolveOpen(ctx context.Context, open []*feedbackv1.Notification) error {
 	since := time.Now()
 	if len(open) > 0 {
-		since = open[0].GetObservedAt().AsTime().Add(-skew)
+		since = a.observedAt(open[0]).Add(-skew)
 	}
 	found, err := a.lookup(ctx, since) // without doubts too: it tells whether history may be read
 	if err != nil && len(open) > 0 {
 		return err
 	}
 	for _, n := range open {
-		id, observed := n.GetEventId(), n.GetObservedAt().AsTime()
+		id, observed := n.GetEventId(), a.observedAt(n)
 		if id == "" {
 			id = n.GetDigestId()
 		}
@@ -129,6 +129,16 @@ func (a *active) resolveOpen(ctx context.Context, open []*feedbackv1.Notificatio
 		}
 	}
 	return nil
+}
+
+// observedAt is when the record was written, within what the route remembers: a clock that
+// was wrong must not ask Slack for a time that it does not know.
+func (a *active) observedAt(n *feedbackv1.Notification) time.Time {
+	now, at := time.Now(), n.GetObservedAt().AsTime()
+	if oldest := now.Add(-a.memoryFor()); at.Before(oldest) || at.After(now) {
+		return oldest
+	}
+	return at
 }
 
 // probe asks about the token and the channel until ctx ends.

@@ -24,7 +24,9 @@ type trouble struct {
 	failures int
 	probes   int // failed in a row
 	probeBad bool
-	reason   string // for the intents that wait
+	// needsPerson: what was said last does not pass by itself.
+	needsPerson bool
+	reason      string // for the intents that wait
 }
 
 func (t *trouble) reset() { *t = trouble{probes: t.probes, probeBad: t.probeBad} }
@@ -63,9 +65,15 @@ func (a *active) failed(err error) {
 	}
 }
 
-// say puts a problem into health, which logs it when it is new.
+// say puts a problem into health, which logs it when it is new. One that passes by itself
+// does not hide one that needs a person.
 func (a *active) say(p slackapi.Problem) {
-	if p.Kind == slackapi.Transient || p.Kind == slackapi.RateLimited {
+	passes := p.Kind == slackapi.Transient || p.Kind == slackapi.RateLimited
+	if passes && a.trouble.needsPerson {
+		return
+	}
+	a.trouble.needsPerson = !passes
+	if passes {
 		a.Health.Degraded(a.condition(), p.Reason, p.Message)
 		return
 	}
