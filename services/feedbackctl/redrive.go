@@ -37,7 +37,7 @@ type handling struct {
 }
 
 func (h *handling) flags(cmd *cobra.Command) {
-	h.connection = h.app.connectionFlags(cmd)
+	h.connection = h.connectionFlags(cmd)
 	h.filter.flags(cmd)
 	cmd.Flags().BoolVar(&h.dryRun, "dry-run", false, "say what would be done, and do nothing")
 	cmd.Flags().BoolVarP(&h.yes, "yes", "y", false, "don't ask")

@@ -101,7 +101,7 @@ func (r *replaying) run(ctx context.Context) error {
 	if r.group, err = r.fullGroup(); err != nil {
 		return err
 	}
-	client, err := r.app.open(ctx, r.connection)
+	client, err := r.open(ctx, r.connection)
 	if err != nil {
 		return err
 	}
