@@ -92,7 +92,7 @@ func build(ctx context.Context, s settings) (_ *stage, err error) {
 }
 
 // simulated is the simulator's settings for a manifest: its channels exist, people talk in those that are sources and
-// in one that is none. Slack's limits for each method and minute are off, since they are made for people and not for
+// in some that are none. Slack's limits for each method and minute are off, since they are made for people and not for
 // hundreds of posts a second; that a channel takes one message a second holds, and storms of 429 are among the faults.
 func simulated(m *executor.Manifest) []string {
 	talk := []string{}
@@ -104,7 +104,7 @@ func simulated(m *executor.Manifest) []string {
 			}
 		}
 	}
-	talk = append(talk, "random")
+	talk = append(talk, "random", "lunch", "music")
 	for _, r := range m.Pipeline.Spec.Routes {
 		if c := strings.TrimPrefix(string(r.Slack.Channel), "#"); !slices.Contains(read, c) {
 			read = append(read, c)
