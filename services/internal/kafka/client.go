@@ -127,9 +127,13 @@ func (c *Client) missing(ctx context.Context, topics []string) ([]string, error)
 	}
 	var out []string
 	for _, t := range infos {
-		if !t.Exists {
-			out = append(out, t.Name)
+		if t.Exists {
+			continue
 		}
+		if err := c.hidden(ctx, t.Name); err != nil {
+			return nil, fmt.Errorf("describe topic %s: %w", t.Name, Explain(err))
+		}
+		out = append(out, t.Name)
 	}
 	return out, nil
 }
