@@ -67,6 +67,8 @@ type Loop struct {
 	out       *printer
 	manifest  *executor.Manifest
 	plan      executor.Plan
+	kafkaPort int              // of the embedded broker
+	address   string           // of the simulator
 	embedded  *broker.Embedded // nil with a broker of somebody's own
 	simulator *simulator       // nil with the real Slack and X
 	pipeline  *executor.Executor
@@ -97,10 +99,7 @@ func Start(ctx context.Context, o Options) (_ *Loop, err error) {
 	for image, replicas := range o.Replicas {
 		l.manifest.Scale(image, replicas)
 	}
-	if err := os.MkdirAll(o.DataDir, 0o755); err != nil {
-		return nil, fmt.Errorf("make the data folder: %w", err)
-	}
-	for _, step := range []func(context.Context) error{l.startBroker, l.startSimulator, l.startPipeline} {
+	for _, step := range []func(context.Context) error{l.prepare, l.startBroker, l.startSimulator, l.startPipeline} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -108,23 +107,63 @@ func Start(ctx context.Context, o Options) (_ *Loop, err error) {
 	return l, nil
 }
 
-func (l *Loop) startBroker(ctx context.Context) error {
+// prepare decides where everything will listen and finds out what stands against the manifest, the Secrets and the
+// corpus, before anything starts.
+func (l *Loop) prepare(ctx context.Context) (err error) {
 	if len(l.options.Kafka) > 0 {
 		l.manifest.UseKafka(l.options.Kafka, false)
+	} else {
+		if l.kafkaPort, err = ports.Prefer(ctx, kafkaPort); err != nil {
+			return err
+		}
+		l.manifest.UseKafka([]string{ports.Address(l.kafkaPort)}, true)
+	}
+	if !l.options.NoSimulator {
+		if err := checkCorpus(l.options.Corpus); err != nil {
+			return err
+		}
+		port, err := ports.Prefer(ctx, simulatorPort)
+		if err != nil {
+			return err
+		}
+		l.address = ports.Address(port)
+		l.manifest.UseSimulator("http://" + l.address)
+	}
+	if l.plan, err = executor.NewPlan(ctx, l.manifest, l.options.Bin); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(l.options.DataDir, 0o755); err != nil {
+		return fmt.Errorf("make the data folder: %w", err)
+	}
+	return nil
+}
+
+// checkCorpus says what is wrong with a file of texts; empty means the simulator's own.
+func checkCorpus(path string) error {
+	if path == "" {
+		return nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("CORPUS: %w: name a file with a text a line, or label<TAB>text", err)
+	}
+	if strings.TrimSpace(string(text)) == "" {
+		return fmt.Errorf("CORPUS %q is empty: give it at least one line of text", path)
+	}
+	return nil
+}
+
+func (l *Loop) startBroker(ctx context.Context) (err error) {
+	if len(l.options.Kafka) > 0 {
 		l.out.say("Kafka: %s", strings.Join(l.options.Kafka, ", "))
 		return nil
 	}
-	port, err := ports.Prefer(ctx, kafkaPort)
+	l.embedded, err = broker.StartEmbedded(ctx, broker.EmbeddedOptions{DataDir: filepath.Join(l.options.DataDir, "kafka"), Port: l.kafkaPort})
 	if err != nil {
 		return err
 	}
-	l.embedded, err = broker.StartEmbedded(ctx, broker.EmbeddedOptions{DataDir: filepath.Join(l.options.DataDir, "kafka"), Port: port})
-	if err != nil {
-		return err
-	}
-	l.manifest.UseKafka(l.embedded.Bootstrap(), true)
 	taken := ""
-	if port != kafkaPort {
+	if l.kafkaPort != kafkaPort {
 		taken = fmt.Sprintf(" (port %d is taken)", kafkaPort)
 	}
 	l.out.say("Kafka: embedded, at %s%s", l.embedded.Bootstrap()[0], taken)
@@ -134,19 +173,9 @@ func (l *Loop) startBroker(ctx context.Context) error {
 func (l *Loop) startSimulator(ctx context.Context) (err error) {
 	if l.options.NoSimulator {
 		l.out.say("Slack and X: the real ones")
-		l.plan, err = executor.NewPlan(ctx, l.manifest, l.options.Bin)
-		return err
+		return nil
 	}
-	port, err := ports.Prefer(ctx, simulatorPort)
-	if err != nil {
-		return err
-	}
-	address := ports.Address(port)
-	l.manifest.UseSimulator("http://" + address)
-	if l.plan, err = executor.NewPlan(ctx, l.manifest, l.options.Bin); err != nil {
-		return err
-	}
-	if l.simulator, err = startSimulator(ctx, address, eventsURL(l.plan), l.options, l.simulatorDir(), l.logDir(), l.options.Log); err != nil {
+	if l.simulator, err = startSimulator(ctx, l.address, eventsURL(l.plan), l.options, l.simulatorDir(), l.logDir(), l.options.Log); err != nil {
 		return err
 	}
 	var watch context.Context

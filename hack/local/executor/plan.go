@@ -92,6 +92,7 @@ func planFor(ctx context.Context, m *Manifest, bin string, rendered desired.Resu
 	for _, o := range rendered.Objects {
 		plan.Programs = append(plan.Programs, pl.object(ctx, o)...)
 	}
+	pl.sameTokens(plan.Programs)
 	if len(pl.problems) > 0 {
 		return Plan{}, fmt.Errorf("%s can't be run on this machine:\n%w", m.Path, errors.Join(pl.problems...))
 	}
@@ -103,6 +104,27 @@ func planFor(ctx context.Context, m *Manifest, bin string, rendered desired.Resu
 		}
 	}
 	return plan, nil
+}
+
+// sameTokens refuses two sources with one Slack app, however their Secrets are called: Slack hands each event to one of
+// an app's connections at random, so that each source would miss half.
+func (pl *planner) sameTokens(programs []Program) {
+	sources := map[string]string{} // by app token
+	for _, p := range programs {
+		env := map[string]string{}
+		for _, v := range p.Env {
+			name, value, _ := strings.Cut(v, "=")
+			env[name] = value
+		}
+		token, source := env["SLACK_APP_TOKEN"], env["SOURCE"]
+		if token == "" {
+			continue
+		}
+		if other, ok := sources[token]; ok && other != source {
+			pl.problem(fmt.Errorf("spec.sources: %s and %s have the same app token: one Slack app has one Socket Mode connection, and its events go to one of the two at random; list all channels in one source, or give each source an app of its own", other, source))
+		}
+		sources[token] = source
+	}
 }
 
 // object gives the programs of a rendered object.
