@@ -52,7 +52,7 @@ func Kinds() []Description {
 		{Ghost, "one socket stays open and pings, but the events given to it vanish, for the duration (default 10s)"},
 		{HalfOpen, "connections go silent without closing: no events, no pings, no keepalive, for the duration (default 60s); target slack (default) or x"},
 		{Redeliver, "the next count (default 1) acknowledged envelopes or HTTP events are sent again, as if the acknowledgement was lost"},
-		{BadEnvelope, "at once: sends an envelope of a type that no library knows (error: its inner event type); it is redelivered until acknowledged"},
+		{BadEnvelope, "at once: sends an envelope of a type that no library knows (error: an event of that type instead, with nothing in it); it is redelivered until acknowledged"},
 		{Slack429, "Slack answers 429 with Retry-After 1; target: a method such as chat.postMessage (default all)"},
 		{Slack5xx, "Slack answers 503 with an HTML page; target: a method (default all)"},
 		{Slow, "Slack answers after a delay (field delay, default 2s); target: a method (default all)"},

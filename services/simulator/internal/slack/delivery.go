@@ -13,8 +13,14 @@ import (
 	"github.com/feedback-pipelines/feedback-pipelines/services/simulator/internal/fault"
 )
 
-// maxTries is how often an envelope is sent that nobody acknowledges.
-const maxTries = 3
+const (
+	// maxTries is how often an envelope is sent that nobody acknowledges.
+	maxTries = 3
+	// eventsAPI is the type of the envelopes that events come in.
+	eventsAPI = "events_api"
+	// unknownType is one that no library knows.
+	unknownType = "quantum_entangled"
+)
 
 // delivery brings events to the app: to one of its sockets each, or to its HTTP address.
 // What is not acknowledged in time is sent again, at most maxTries times.
@@ -79,14 +85,20 @@ func (d *delivery) start() {
 			d.each(0, (*conn).cut)
 		}
 	})
-	faults.On(fault.BadEnvelope, func(f fault.Fault) {
-		kind := f.Error
-		if kind == "" {
-			kind = "quantum_entangled"
-		}
-		d.send(must(json.Marshal(map[string]any{"type": "event_callback", "team_id": TeamID, "api_app_id": AppID,
-			"event": map[string]string{"type": kind}, "event_id": makeID("Ev", kind+f.Until.String()), "event_time": d.w.opts.Now().Unix()})))
-	})
+	faults.On(fault.BadEnvelope, func(f fault.Fault) { d.sendBad(f.Error) })
+}
+
+// sendBad sends an envelope of a type that no library knows, or, with inner, an event of
+// that type with nothing in it.
+func (d *delivery) sendBad(inner string) {
+	kind, payload := unknownType, map[string]any{"type": unknownType}
+	if inner != "" {
+		kind, payload = eventsAPI, map[string]any{"type": "event_callback", "event": map[string]string{"type": inner}}
+	}
+	now := d.w.opts.Now()
+	payload["team_id"], payload["api_app_id"] = TeamID, AppID
+	payload["event_id"], payload["event_time"] = makeID("Ev", kind+inner+now.String()), now.Unix()
+	d.sendAs(kind, must(json.Marshal(payload)))
 }
 
 // each has do called for the n oldest connections, or for all if n is 0.
@@ -114,7 +126,10 @@ func (d *delivery) stop() {
 }
 
 // send puts an event on its way. It never blocks.
-func (d *delivery) send(payload json.RawMessage) {
+func (d *delivery) send(payload json.RawMessage) { d.sendAs(eventsAPI, payload) }
+
+// sendAs is send in an envelope of another type; over HTTP there is none.
+func (d *delivery) sendAs(kind string, payload json.RawMessage) {
 	if d.push != nil {
 		d.push.queue(&pushed{body: payload})
 		return
@@ -125,7 +140,7 @@ func (d *delivery) send(payload json.RawMessage) {
 		return
 	}
 	d.made++
-	e := &envelope{ID: envelopeID(d.made, d.w.opts.Now()), Payload: payload, Type: "events_api"}
+	e := &envelope{ID: envelopeID(d.made, d.w.opts.Now()), Payload: payload, Type: kind}
 	d.pending[e.ID] = e
 	d.try(e)
 }

@@ -27,6 +27,7 @@ type listener struct {
 	hold   bool
 	events []received
 	kinds  map[socketmode.EventType]int
+	bad    []string // types of the envelopes that the client could not read
 }
 
 type received struct {
@@ -63,9 +64,11 @@ func (l *listener) take(ctx context.Context, e socketmode.Event) {
 	l.kinds[e.Type]++
 	if e.Type == socketmode.EventTypeErrorBadMessage {
 		var bad struct {
+			Type       string `json:"type"`
 			EnvelopeID string `json:"envelope_id"`
 		}
 		_ = json.Unmarshal(e.Data.(*socketmode.ErrorBadMessage).Message, &bad)
+		l.bad = append(l.bad, bad.Type)
 		_ = l.client.AckCtx(ctx, bad.EnvelopeID, nil)
 	}
 	if e.Type != socketmode.EventTypeEventsAPI {
@@ -191,7 +194,13 @@ func TestSocketFaults(t *testing.T) {
 	}
 
 	w.start(fault.Fault{Kind: fault.BadEnvelope})
-	l.wait("a bad message", func() bool { return l.kinds[socketmode.EventTypeErrorBadMessage] == 1 })
+	w.start(fault.Fault{Kind: fault.BadEnvelope, Error: "never_heard_of"})
+	l.wait("bad messages", func() bool { return l.kinds[socketmode.EventTypeErrorBadMessage] == 2 })
+	l.mu.Lock()
+	if got, want := strings.Join(l.bad, " "), unknownType+" "+eventsAPI; got != want {
+		t.Errorf("types of the envelopes = %q, want %q", got, want)
+	}
+	l.mu.Unlock()
 	eventually(t, "it is acknowledged", func() bool { return w.Counts()["unacknowledged"] == 0 })
 
 	w.start(fault.Fault{Kind: fault.HalfOpen, Duration: fault.Duration(time.Minute)})
