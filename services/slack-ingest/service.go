@@ -197,7 +197,7 @@ func (s *service) ingestOptions(who *slack.AuthTestResponse) ingest.Options {
 		DeadLetter: func(r kafka.Record, reason string, cause error) kafka.Record {
 			return feedback.DeadLetter(s.cfg.Topics.DeadLetters, r, reason, cause, 1)
 		},
-		Write: s.gate.Write, Seen: s.health.Event, Metrics: s.metrics,
+		Write: s.gate.Write, Seen: s.health.Event, Metrics: s.metrics, Log: s.log,
 	}
 }
 
@@ -229,7 +229,7 @@ func (s *service) backfillOptions() backfill.Options {
 func (s *service) finish(work context.Context, err error) error {
 	s.dispatch.Drain()
 	if saveErr := s.reader.Save(work); saveErr != nil {
-		err = errors.Join(err, fmt.Errorf("save the checkpoint: %w", saveErr))
+		err = errors.Join(err, saveErr)
 	}
 	return err
 }

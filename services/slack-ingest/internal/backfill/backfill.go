@@ -10,6 +10,7 @@ package backfill
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -46,13 +47,14 @@ type Options struct {
 	// ThreadHandled tells whether all count replies below root, the newest of them latest, were
 	// handled already, so that they need not be read.
 	ThreadHandled func(channel, root, latest string, count int) bool
-	// Save writes the checkpoint and returns after the broker has acknowledged.
+	// Save writes the checkpoint and returns after the broker has acknowledged. Like Handle it tells
+	// itself how the broker is.
 	Save func(context.Context, *feedbackv1.SourceState) error
 	// Channels are the ids to read.
 	Channels func() []string
 	// Found is told of a message that a periodic sweep published and nobody before.
 	Found func(channel string, c event.Change)
-	// Readable is told how reading a channel went.
+	// Readable is told how reading a channel went; err is never Kafka's.
 	Readable func(channel string, err error)
 	// Backfill is how far back is read, Interval how often the sweep is made.
 	Backfill, Interval time.Duration
@@ -160,5 +162,8 @@ func (r *Reader) save(ctx context.Context) error {
 	r.saving.Lock() // a checkpoint that is older must not be written last
 	defer r.saving.Unlock()
 	now := r.o.Now()
-	return r.o.Save(ctx, r.state.snapshot(now, ts(now.Add(-r.o.Backfill))))
+	if err := r.o.Save(ctx, r.state.snapshot(now, ts(now.Add(-r.o.Backfill)))); err != nil {
+		return publishError{fmt.Errorf("save the checkpoint: %w", err)}
+	}
+	return nil
 }

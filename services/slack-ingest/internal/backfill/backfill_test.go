@@ -18,6 +18,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
 	"github.com/feedback-pipelines/feedback-pipelines/services/slack-ingest/internal/event"
 	"github.com/feedback-pipelines/feedback-pipelines/services/slack-ingest/internal/ingest"
 	"github.com/feedback-pipelines/feedback-pipelines/services/slack-ingest/internal/metrics"
@@ -352,6 +353,41 @@ func TestChannelThatCannotBeReadDoesNotHoldOthersBack(t *testing.T) {
 			t.Errorf("readable %v, lost %v, want C1 alone and none", told, c.lost())
 		}
 	})
+}
+
+// TestKafkaIsNotBlamedOnTheChannel: what Kafka does not take, an event or a checkpoint, says nothing
+// of a channel, and is read again until it is taken.
+func TestKafkaIsNotBlamedOnTheChannel(t *testing.T) {
+	full := &kafka.WriteError{Failed: []int{0}, Err: errors.New("the broker's disk is full")}
+	for _, fails := range []string{"handle", "save"} {
+		t.Run(fails, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newChannel()
+				c.post("said")
+				<-time.After(time.Minute)
+				r := c.reader()
+				save := r.o.Save
+				r.o.Save = func(ctx context.Context, s *feedbackv1.SourceState) error {
+					if err := c.failing("save"); err != nil {
+						return err
+					}
+					return save(ctx, s)
+				}
+				var told []error
+				r.o.Readable = func(_ string, err error) { told = append(told, err) }
+				for range 2 * tries {
+					c.fail[fails] = append(c.fail[fails], full)
+				}
+				if r.Pass(t.Context(), false) || errors.Join(told...) != nil {
+					t.Errorf("Pass() = true, or channels blamed: %v, want false and none", told)
+				}
+				c.fail = nil
+				if !r.Pass(t.Context(), false) || len(c.lost()) > 0 || c.saved == nil {
+					t.Errorf("lost %v, checkpoint %v, want none and one", c.lost(), c.saved)
+				}
+			})
+		})
+	}
 }
 
 func TestRunPassesAtRequestsAndIntervals(t *testing.T) {

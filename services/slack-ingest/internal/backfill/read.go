@@ -14,6 +14,7 @@ import (
 	"github.com/slack-go/slack"
 
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/slackapi"
 	"github.com/feedback-pipelines/feedback-pipelines/services/slack-ingest/internal/event"
 )
@@ -262,10 +263,19 @@ func (r *Reader) handle(ctx context.Context, channel string, messages []slack.Me
 	})
 }
 
-// publishError is a message that was read and could not be published; the channel is well.
+// publishError is what was read and could not be published, or not noted as read; the channel is well.
 type publishError struct{ error }
 
 func (e publishError) Unwrap() error { return e.error }
+
+// explain says what to do about an error of a call: Kafka's pass, and are none of Slack's.
+func explain(err error) slackapi.Problem {
+	var write *kafka.WriteError
+	if errors.As(err, &write) {
+		return slackapi.Problem{Kind: slackapi.Transient}
+	}
+	return slackapi.Explain(err)
+}
 
 // call makes a call until it succeeds, as long as waiting can help.
 func (r *Reader) call(ctx context.Context, f func() error) error {
@@ -278,7 +288,7 @@ func (r *Reader) call(ctx context.Context, f func() error) error {
 			return ctx.Err()
 		}
 		pause := min(time.Second<<attempt, 30*time.Second)
-		switch p := slackapi.Explain(err); p.Kind {
+		switch p := explain(err); p.Kind {
 		case slackapi.RateLimited:
 			r.o.Metrics.RateLimitWaits.Inc()
 			level := slog.LevelDebug

@@ -11,6 +11,7 @@ import (
 	"github.com/slack-go/slack"
 
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/feedback"
 )
 
 var names = Names{
@@ -242,6 +243,11 @@ func FuzzParse(f *testing.F) {
 		for _, s := range []string{e.GetText(), e.GetAuthor().GetId(), e.GetAuthor().GetDisplayName(), e.GetUrl(), e.GetId(), e.GetSlack().GetThreadTs()} {
 			if !utf8.ValidString(s) {
 				t.Errorf("%q is no valid UTF-8", s)
+			}
+		}
+		for _, f := range []feedback.Format{feedback.Protobuf, feedback.JSON} {
+			if _, err := feedback.EventRecord("feedback", f, e); err != nil {
+				t.Errorf("event %v cannot be written: %v", e, err)
 			}
 		}
 	})

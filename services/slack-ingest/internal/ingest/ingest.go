@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"hash/maphash"
+	"log/slog"
 	"time"
 
 	"github.com/slack-go/slack"
@@ -60,6 +61,8 @@ type Options struct {
 	// Seen is told when an event was published; optional.
 	Seen    func(time.Time)
 	Metrics *metrics.Metrics
+	// Log is told of each dead letter, never of what is in it.
+	Log *slog.Logger
 	// Now is the clock; default time.Now.
 	Now func() time.Time
 }
@@ -224,7 +227,7 @@ func (i *Ingester) Refuse(ctx context.Context, id string, payload []byte, cause 
 	return i.bury(ctx, kafka.Record{Key: []byte(id), Value: payload, Time: i.Now()}, "Unreadable", cause)
 }
 
-// bury writes a dead letter; of one that is too large itself only its head.
+// bury writes a dead letter and logs it; of one that is too large itself only its head is kept.
 func (i *Ingester) bury(ctx context.Context, r kafka.Record, reason string, cause error) error {
 	const head = 64 << 10
 	letter := i.DeadLetter(r, reason, cause)
@@ -235,6 +238,7 @@ func (i *Ingester) bury(ctx context.Context, r kafka.Record, reason string, caus
 	}
 	if err == nil {
 		i.Metrics.DeadLetters.WithLabelValues(reason).Inc()
+		i.Log.Warn("dead letter", "key", string(r.Key), "reason", reason, "error", cause)
 	}
 	return err
 }

@@ -1,8 +1,10 @@
 package ingest
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -27,6 +29,7 @@ type bench struct {
 	rootErr error
 	err     func(r kafka.Record) error
 	asked   int
+	log     bytes.Buffer
 }
 
 func newBench(t *testing.T, match feedback.Match) *bench {
@@ -56,7 +59,7 @@ func newBench(t *testing.T, match feedback.Match) *bench {
 		DeadLetter: func(r kafka.Record, reason string, cause error) kafka.Record {
 			return feedback.DeadLetter("dead", r, reason, cause, 1)
 		},
-		Write: b.write, Metrics: metrics.New(prometheus.NewRegistry()),
+		Write: b.write, Metrics: metrics.New(prometheus.NewRegistry()), Log: slog.New(slog.NewTextHandler(&b.log, nil)),
 	})
 	return b
 }
@@ -263,6 +266,38 @@ func TestTooLargeGoesToTheDeadLetters(t *testing.T) {
 	}
 	if got, want := testutil.ToFloat64(b.Metrics.DeadLetters.WithLabelValues("TooLarge")), 1.0; got != want {
 		t.Errorf("dead letters counted %v, want %v", got, want)
+	}
+}
+
+// TestDeadLettersAreLogged: a line for each says which, why and how, and not what was said.
+func TestDeadLettersAreLogged(t *testing.T) {
+	b := newBench(t, azure)
+	if err := b.Refuse(t.Context(), "envelope-1", []byte("azure said in private"), errors.New("no channel id in it")); err != nil {
+		t.Fatal(err)
+	}
+	b.err = func(r kafka.Record) error {
+		if r.Topic == "feedback" {
+			return kafka.ErrTooLarge
+		}
+		return nil
+	}
+	b.Handle(t.Context(), []event.Change{said("1700000001.000100", "azure said in private")})
+	got := b.log.String()
+	for _, want := range []string{
+		`level=WARN msg="dead letter" key=envelope-1 reason=Unreadable error="no channel id in it"`,
+		`level=WARN msg="dead letter" key=slack:T1:C1:1700000001.000100 reason=TooLarge error="write: 1 records`,
+	} {
+		if strings.Count(got, want) != 1 {
+			t.Errorf("log = %s\nwant once %s", got, want)
+		}
+	}
+	if strings.Contains(got, "private") {
+		t.Errorf("log = %s\nwant nothing of what was said", got)
+	}
+	b.log.Reset()
+	b.err = func(kafka.Record) error { return errors.New("away") }
+	if err := b.Refuse(t.Context(), "envelope-2", nil, errors.New("x")); err == nil || b.log.Len() > 0 {
+		t.Errorf("Refuse() = %v, log = %s, want an error and no line: nothing was written", err, b.log.String())
 	}
 }
 
