@@ -1,0 +1,160 @@
+//go:build e2e
+
+package acl
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/feedback-pipelines/feedback-pipelines/hack/local/executor"
+	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
+)
+
+// healths is the newest health of each instance, as it stands in the state topic.
+type healths struct {
+	mu  sync.Mutex
+	all map[string]*feedbackv1.Health // by instance, which is the process's name here
+}
+
+// followHealth reads the state topic until the test ends.
+func followHealth(t *testing.T, g *guarded) *healths {
+	t.Helper()
+	c, err := kgo.NewClient(kgo.SeedBrokers(g.Bootstrap()...), kgo.ConsumeTopics(prefix+".state"), kgo.FetchMaxWait(100*time.Millisecond))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &healths{all: map[string]*feedbackv1.Health{}}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		for ctx.Err() == nil {
+			c.PollFetches(ctx).EachRecord(h.take)
+		}
+	})
+	t.Cleanup(func() { cancel(); reading.Wait(); c.Close() })
+	return h
+}
+
+func (h *healths) take(r *kgo.Record) {
+	rest, ok := strings.CutPrefix(string(r.Key), "health/")
+	if !ok {
+		return
+	}
+	instance := rest[strings.LastIndex(rest, "/")+1:]
+	report := &feedbackv1.Health{}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(r.Value) == 0 || proto.Unmarshal(r.Value, report) != nil {
+		delete(h.all, instance)
+		return
+	}
+	h.all[instance] = report
+}
+
+func (h *healths) of(p executor.Status) *feedbackv1.Health {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.all[p.Name]
+}
+
+// well is nil where the process is ready and its health, of less than 15 s ago, is good.
+func (h *healths) well(p executor.Status) error {
+	if err := ready(p); err != nil {
+		return err
+	}
+	report := h.of(p)
+	switch {
+	case report == nil:
+		return fmt.Errorf("%s: no health", p.Name)
+	case time.Since(report.GetObservedAt().AsTime()) > 15*time.Second:
+		return fmt.Errorf("%s: its health is of %s ago", p.Name, time.Since(report.GetObservedAt().AsTime()).Round(time.Second))
+	case report.GetLevel() != feedbackv1.Health_LEVEL_GOOD:
+		return fmt.Errorf("%s: %s", p.Name, worst(report))
+	}
+	return nil
+}
+
+// denied is what programs say where an ACL is missing.
+const denied = "ACLs do not allow it"
+
+// troubled waits, for 20 s at most, until a run of the process that began after before says in its health that ACLs do
+// not allow something, is not ready after 5 s and says so in its log, or has no health after 5 s. It returns what is
+// wrong, nil if nothing is.
+func (h *healths) troubled(p executor.Status, before time.Time) error {
+	tick, started, limit := time.NewTicker(100*time.Millisecond), time.Now().Add(5*time.Second), time.Now().Add(20*time.Second)
+	defer tick.Stop()
+	for now := range tick.C {
+		report := h.of(p)
+		if !report.GetStartedAt().AsTime().After(before) {
+			report = nil
+		}
+		for _, c := range report.GetConditions() {
+			if strings.Contains(c.GetMessage(), denied) {
+				return fmt.Errorf("health says %s %s: %s", c.GetName(), c.GetReason(), c.GetMessage())
+			}
+		}
+		if now.After(limit) {
+			break
+		}
+		if now.Before(started) {
+			continue
+		}
+		err := ready(p)
+		switch said := says(p, before); {
+		case err != nil && said != "":
+			return fmt.Errorf("%w; its log says %s", err, said)
+		case err == nil && report == nil:
+			return fmt.Errorf("%s: ready, but its health is unknown", p.Name)
+		}
+	}
+	return nil
+}
+
+// says is the last line of the process's log, written since, that tells of a missing ACL; empty if none does.
+func says(p executor.Status, since time.Time) string {
+	data, err := os.ReadFile(p.Log)
+	if err != nil {
+		return ""
+	}
+	lines := strings.Split(string(data), "\n")
+	for _, line := range slices.Backward(lines) {
+		var l struct{ Time time.Time }
+		if strings.Contains(line, denied) && json.Unmarshal([]byte(line), &l) == nil && l.Time.After(since) {
+			return line
+		}
+	}
+	return ""
+}
+
+func ready(p executor.Status) error {
+	resp, err := http.Get("http://" + p.Listens["LISTEN_ADDRESS"] + "/readyz") //nolint:noctx // a moment
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s is not ready: %s", p.Name, resp.Status)
+	}
+	return nil
+}
+
+// worst is the first condition that is as bad as the whole.
+func worst(report *feedbackv1.Health) string {
+	for _, c := range report.GetConditions() {
+		if c.GetLevel() == report.GetLevel() {
+			return fmt.Sprintf("%s %s: %s", c.GetName(), c.GetReason(), c.GetMessage())
+		}
+	}
+	return report.GetLevel().String()
+}

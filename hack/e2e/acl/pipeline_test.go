@@ -1,0 +1,122 @@
+//go:build e2e
+
+package acl
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/feedback-pipelines/feedback-pipelines/hack/demo/loop"
+	"github.com/feedback-pipelines/feedback-pipelines/hack/kafka/broker"
+	"github.com/feedback-pipelines/feedback-pipelines/hack/local/executor"
+)
+
+// rate is what Slack takes in cards, so that what a missing ACL held up is soon told.
+const rate = 4
+
+// kafka starts Apache Kafka with authorization, or skips the test and says what is missing.
+func kafka(t *testing.T) *broker.Real {
+	t.Helper()
+	if reason, ok := broker.Available(t.Context()); !ok {
+		t.Skip("SKIPPED: " + reason)
+	}
+	r, err := broker.StartReal(t.Context(), broker.RealOptions{SASL: true, ACLs: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := r.Stop(context.Background()); err != nil {
+			t.Errorf("stop Apache Kafka: %v", err)
+		}
+	})
+	return r
+}
+
+// run starts the demo's pipeline with people who talk, each program as the user of its name.
+func (g *guarded) run(t *testing.T) *loop.Loop {
+	t.Helper()
+	root, err := broker.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := loop.Start(t.Context(), loop.Options{
+		Manifest: filepath.Join(root, "hack/demo/pipeline.yaml"), Corpus: filepath.Join(root, "hack/demo/corpus.tsv"),
+		Bin: filepath.Join(root, "bin"), DataDir: t.TempDir(), Kafka: g.Bootstrap(), Rate: rate, Seed: 1, Quiet: true,
+		Adapt: func(plan *executor.Plan, _ string) error {
+			for i, p := range plan.Programs {
+				env := slices.DeleteFunc(slices.Clone(p.Env), func(v string) bool { return strings.HasPrefix(v, "KAFKA_") })
+				for name, value := range g.settings(p.Image) {
+					env = append(env, name+"="+value)
+				}
+				plan.Programs[i].Env = env
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.Stop)
+	if err := l.Traffic(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// more waits until people have offered n more posts.
+func more(t *testing.T, l *loop.Loop, n int) {
+	t.Helper()
+	first := -1
+	until(t, func() error {
+		sent, err := l.Sent(t.Context())
+		if err != nil {
+			return err
+		}
+		if first < 0 {
+			first = sent
+		}
+		if sent < first+n {
+			return fmt.Errorf("%d of %d more posts", sent-first, n)
+		}
+		return nil
+	})
+}
+
+// until waits, for a minute at most, until f is nil.
+func until(t *testing.T, f func() error) {
+	t.Helper()
+	tick, limit := time.NewTicker(100*time.Millisecond), time.After(time.Minute)
+	defer tick.Stop()
+	for {
+		err := f()
+		if err == nil {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-limit:
+			t.Fatalf("not within a minute: %v", err)
+		}
+	}
+}
+
+// finish drains and has the auditor judge: nothing may be lost.
+func finish(t *testing.T, l *loop.Loop) {
+	t.Helper()
+	ledger, err := l.Finish(t.Context(), 5*time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Log(ledger)
+	if !ledger.OK() || ledger.Pending > 0 {
+		t.Errorf("%s\n%s", ledger, strings.Join(ledger.Explain(50), "\n"))
+	}
+	if ledger.Ingested == 0 || ledger.Scored == 0 || ledger.Posted == 0 {
+		t.Errorf("%s\nwant that every hop had its part", ledger)
+	}
+}
