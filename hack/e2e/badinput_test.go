@@ -103,7 +103,7 @@ func begin(t *testing.T, manifest ...string) badWorld {
 // write puts a record into a topic of the pipeline and returns its place, as topic[partition]@offset.
 func (w badWorld) write(topic, key string, value []byte, headers ...kgo.RecordHeader) string {
 	w.Helper()
-	r := &kgo.Record{Topic: "azure." + topic, Key: []byte(key), Value: value, Headers: headers}
+	r := &kgo.Record{Topic: "default.azure." + topic, Key: []byte(key), Value: value, Headers: headers}
 	if err := w.client.ProduceSync(w.Context(), r).FirstErr(); err != nil {
 		w.Fatalf("write %s to %s: %v", key, topic, err)
 	}
@@ -113,7 +113,7 @@ func (w badWorld) write(topic, key string, value []byte, headers ...kgo.RecordHe
 // buried waits until f is nil for the dead letters there are: reason and error by the place where the record stood.
 func (w badWorld) buried(f func(letters map[string]string) error) {
 	w.Helper()
-	c, err := kgo.NewClient(kgo.SeedBrokers(w.broker.Bootstrap()...), kgo.ConsumeTopics("azure.dead-letters"),
+	c, err := kgo.NewClient(kgo.SeedBrokers(w.broker.Bootstrap()...), kgo.ConsumeTopics("default.azure.dead-letters"),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	if err != nil {
 		w.Fatal(err)

@@ -17,6 +17,9 @@ import (
 // ErrNoLedger tells that nobody can say what was offered: the real Slack and X are not the auditor's to ask.
 var ErrNoLedger = errors.New("no ledger: the auditor needs the simulator")
 
+// ErrInterrupted tells that the run was ended before all was told, so that nothing can be said of it.
+var ErrInterrupted = errors.New("not judged: ended before all that was said was told; another run on the same folder carries on")
+
 // Finish silences the simulator, waits until all that was said is told (for at most limit, or until ctx ends), drains
 // the services and has the auditor judge. Broker and simulator still run when it returns; Stop stops them. It never
 // cuts the services' own drain short.
@@ -28,6 +31,10 @@ func (l *Loop) Finish(ctx context.Context, limit time.Duration) (audit.Ledger, e
 		}
 		if err := l.settle(ctx, limit); err != nil {
 			l.out.say("%v", err)
+		}
+		if ctx.Err() != nil {
+			l.StopPipeline()
+			return audit.Ledger{}, ErrInterrupted
 		}
 	}
 	l.out.say("stopping the services")

@@ -10,15 +10,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/feedback-pipelines/feedback-pipelines/hack/internal/ports"
 	"github.com/feedback-pipelines/feedback-pipelines/hack/kafka/broker"
 	"github.com/feedback-pipelines/feedback-pipelines/hack/local/executor"
+	"github.com/feedback-pipelines/feedback-pipelines/operator/desired"
 )
 
 const (
@@ -34,8 +33,11 @@ type Options struct {
 	Manifest string
 	// Bin is the folder with the services' binaries.
 	Bin string
-	// DataDir keeps the broker's records, the simulator's history and the logs. A later run carries on from them.
-	DataDir string
+	// DataDir keeps the broker's records, the simulator's history and the logs. A later run carries on from them; one
+	// with other topics, or with the real Slack and X instead of the simulator, is refused. Empty: a folder of DataRoot
+	// for each.
+	DataDir  string
+	DataRoot string
 	// Kafka are brokers to use instead of an embedded one.
 	Kafka []string
 	// NoSimulator has the pipeline meet the Slack and X that its manifest names.
@@ -69,6 +71,8 @@ type Loop struct {
 	plan      executor.Plan
 	kafkaPort int              // of the embedded broker
 	address   string           // of the simulator
+	shortened []string         // routes whose digests gather for a shorter time than the manifest says
+	carriesOn bool             // there was a run on this folder before
 	embedded  *broker.Embedded // nil with a broker of somebody's own
 	simulator *simulator       // nil with the real Slack and X
 	pipeline  *executor.Executor
@@ -83,9 +87,6 @@ type Loop struct {
 func Start(ctx context.Context, o Options) (_ *Loop, err error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
-	}
-	if o.DataDir, err = filepath.Abs(o.DataDir); err != nil {
-		return nil, err
 	}
 	l := &Loop{options: o, out: newPrinter(o.Out)}
 	defer func() {
@@ -105,52 +106,6 @@ func Start(ctx context.Context, o Options) (_ *Loop, err error) {
 		}
 	}
 	return l, nil
-}
-
-// prepare decides where everything will listen and finds out what stands against the manifest, the Secrets and the
-// corpus, before anything starts.
-func (l *Loop) prepare(ctx context.Context) (err error) {
-	if len(l.options.Kafka) > 0 {
-		l.manifest.UseKafka(l.options.Kafka, false)
-	} else {
-		if l.kafkaPort, err = ports.Prefer(ctx, kafkaPort); err != nil {
-			return err
-		}
-		l.manifest.UseKafka([]string{ports.Address(l.kafkaPort)}, true)
-	}
-	if !l.options.NoSimulator {
-		if err := checkCorpus(l.options.Corpus); err != nil {
-			return err
-		}
-		port, err := ports.Prefer(ctx, simulatorPort)
-		if err != nil {
-			return err
-		}
-		l.address = ports.Address(port)
-		l.manifest.UseSimulator("http://" + l.address)
-	}
-	if l.plan, err = executor.NewPlan(ctx, l.manifest, l.options.Bin); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(l.options.DataDir, 0o755); err != nil {
-		return fmt.Errorf("make the data folder: %w", err)
-	}
-	return nil
-}
-
-// checkCorpus says what is wrong with a file of texts; empty means the simulator's own.
-func checkCorpus(path string) error {
-	if path == "" {
-		return nil
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return fmt.Errorf("CORPUS: %w: name a file with a text a line, or label<TAB>text", err)
-	}
-	if strings.TrimSpace(string(text)) == "" {
-		return fmt.Errorf("CORPUS %q is empty: give it at least one line of text", path)
-	}
-	return nil
 }
 
 func (l *Loop) startBroker(ctx context.Context) (err error) {
@@ -175,7 +130,7 @@ func (l *Loop) startSimulator(ctx context.Context) (err error) {
 		l.out.say("Slack and X: the real ones")
 		return nil
 	}
-	if l.simulator, err = startSimulator(ctx, l.address, eventsURL(l.plan), l.options, l.simulatorDir(), l.logDir(), l.options.Log); err != nil {
+	if l.simulator, err = startSimulator(ctx, l.address, eventsURL(l.plan), l.channels(), l.options, l.simulatorDir(), l.logDir(), l.options.Log); err != nil {
 		return err
 	}
 	var watch context.Context
@@ -184,6 +139,12 @@ func (l *Loop) startSimulator(ctx context.Context) (err error) {
 		l.watching.Go(func() { l.simulator.watch(watch, l.out) })
 	}
 	l.out.say("Slack and X: simulated; read the channels at %s", l.simulator.base)
+	if len(l.shortened) > 0 {
+		l.out.say("Digests gather for 10s here, not for as long as the manifest says: %s", strings.Join(l.shortened, ", "))
+	}
+	if sent, err := l.simulator.sent(ctx); err == nil && l.carriesOn && sent > 0 {
+		l.out.say("Carries on after the %d posts of earlier runs in %s", sent, l.options.DataDir)
+	}
 	return nil
 }
 
@@ -235,6 +196,7 @@ func (l *Loop) startPipeline(ctx context.Context) (err error) {
 	for _, p := range l.pipeline.Processes() {
 		names = append(names, p.Image)
 	}
+	defer l.out.say("Look inside: bin/feedbackctl topics --kafka %s --prefix %s", l.plan.Kafka["KAFKA_BOOTSTRAP_SERVERS"], desired.Prefix(l.manifest.Pipeline))
 	l.out.say("Pipeline %s/%s: %s; logs in %s", l.manifest.Pipeline.Namespace, l.manifest.Pipeline.Name, strings.Join(names, ", "), l.logDir())
 	return nil
 }

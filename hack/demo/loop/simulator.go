@@ -28,7 +28,7 @@ type simulator struct {
 
 // startSimulator starts it at address without traffic and returns when it answers. events is where it sends Slack's
 // HTTP events; empty: it offers Socket Mode.
-func startSimulator(ctx context.Context, address, events string, o Options, dataDir, logDir string, log *slog.Logger) (_ *simulator, err error) {
+func startSimulator(ctx context.Context, address, events string, channels []string, o Options, dataDir, logDir string, log *slog.Logger) (_ *simulator, err error) {
 	env := []string{
 		"LISTEN_ADDRESS=" + address, "DATA_DIR=" + dataDir, "CORPUS=" + o.Corpus, "RATE=0", "SCENARIO=true",
 		"SEED=" + strconv.FormatInt(o.Seed, 10), "PIPELINE=simulator", "LOG_FORMAT=text",
@@ -37,6 +37,7 @@ func startSimulator(ctx context.Context, address, events string, o Options, data
 	for _, name := range []string{"PATH", "HOME", "TMPDIR"} {
 		env = append(env, name+"="+os.Getenv(name))
 	}
+	env = append(env, channels...)
 	env = append(env, o.SimulatorEnv...)
 	binary := filepath.Join(o.Bin, "simulator")
 	if _, err := os.Stat(binary); err != nil {

@@ -253,6 +253,9 @@ func (v *view) notification(n *feedbackv1.Notification) {
 // health shows conditions that changed; one that was good from the beginning is no news.
 func (v *view) health(h *feedbackv1.Health) {
 	for _, c := range h.GetConditions() {
+		if c.GetReason() == "Starting" {
+			continue // every start is one
+		}
 		key := h.GetComponent() + "/" + h.GetInstance() + "/" + c.GetName()
 		before, known := v.conditions[key]
 		v.conditions[key] = c.GetLevel()

@@ -58,24 +58,6 @@ func (m *Manifest) UseKafka(bootstrap []string, plaintext bool) {
 	}
 }
 
-// UseSimulator has all sources and routes talk to the simulator at base (such as http://127.0.0.1:8090).
-func (m *Manifest) UseSimulator(base string) {
-	for i := range m.Pipeline.Spec.Sources {
-		s := &m.Pipeline.Spec.Sources[i]
-		if s.Slack != nil {
-			s.Slack.APIURL = base + "/api/"
-		}
-		if s.Twitter != nil {
-			s.Twitter.APIURL = base
-		}
-	}
-	for i := range m.Pipeline.Spec.Routes {
-		if s := m.Pipeline.Spec.Routes[i].Slack; s != nil {
-			s.APIURL = base + "/api/"
-		}
-	}
-}
-
 // Scale has a program run in so many replicas, as `kubectl scale` would: image is its name, such as notifier. It has no
 // effect on what is suspended.
 func (m *Manifest) Scale(image string, replicas int) {
