@@ -48,17 +48,19 @@ Second table, pairs of an event and a route:
   MISSING    it matches, the route has committed past it, and nothing is recorded of it
   DOUBLED    the records of it name more than one message
 
-What a route matches is read from a manifest (--manifest) or the notifier's ROUTES (--routes,
-or the environment). Without them the routes are those that left a trace, and what they failed
+What a route matches is read from a manifest (--manifest; it gives the prefix as well, unless
+--prefix does) or the notifier's ROUTES (--routes, or the environment). Without them the routes are those that left a trace, and what they failed
 to tell cannot be seen. The routes are taken as they are now: after a change of a match, or
 for a route that began at the latest record, look --since then.
 
-What retention took from scored alone is not judged. A doubled event may have been healed
+An audit holds about 250 bytes of memory for each event, and as much for each that was told:
+with many millions of them look back less far (--since). What retention took from scored alone
+is not judged. A doubled event may have been healed
 since: only the channel tells which messages stand.
 
 The exit status is 1 if anything is missing or doubled. With -o json it is one object: prefix,
 since, hops, routes, hopTotal, routeTotal, findings (kind, id, route, source, hour, why), notes.`,
-		Example: `  feedbackctl audit --kafka localhost:9092 --prefix default.azure --manifest pipeline.yaml
+		Example: `  feedbackctl audit --kafka localhost:9092 --manifest pipeline.yaml
   feedbackctl audit --since earliest
   feedbackctl audit --manifest pipeline.yaml -o json | jq '.hopTotal, .routeTotal'`,
 		Args: arguments(cobra.NoArgs),
@@ -92,9 +94,11 @@ func (a *app) audit(ctx context.Context, o auditOptions) error {
 		return err
 	}
 	defer w.client.Close()
-	for _, topic := range w.names {
-		if err := exists(ctx, w.client, topic); err != nil {
-			return err
+	for _, short := range shortNames {
+		if topic := w.names[short]; topic != "" {
+			if err := exists(ctx, w.client, topic); err != nil {
+				return err
+			}
 		}
 	}
 	if err := w.gather(ctx); err != nil {
@@ -133,9 +137,10 @@ func (a *app) newAudit(o auditOptions) (*auditWorld, error) {
 	}
 	if p != nil {
 		w.routes, w.asked = p.routes, true
+		o.prefix = or(o.prefix, p.prefix) // o.connection's, which w shares
 	}
 	if o.prefix == "" {
-		return nil, usagef("the prefix of the pipeline's consumer groups is not known: give --prefix, or set FEEDBACK_PREFIX; it is <namespace>.<name>, such as default.azure, unless the manifest sets spec.topics.prefix")
+		return nil, usagef("the prefix of the pipeline's consumer groups is not known: give --prefix or --manifest, or set FEEDBACK_PREFIX; it is <namespace>.<name>, such as default.azure, unless the manifest sets spec.topics.prefix")
 	}
 	for _, short := range shortNames {
 		if short == "state" {

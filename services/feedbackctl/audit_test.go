@@ -306,6 +306,24 @@ func TestAuditLooksBackOnlySoFar(t *testing.T) {
 	}
 }
 
+// TestAuditTakesThePrefixFromTheManifest: unless it is given.
+func TestAuditTakesThePrefixFromTheManifest(t *testing.T) {
+	for _, test := range []struct{ spec, given, want string }{
+		{"metadata: {name: azure}", "", "default.azure"},
+		{"metadata: {name: azure, namespace: team}", "", "team.azure"},
+		{"metadata: {name: azure, namespace: team}", "p.q", "p.q"},
+	} {
+		a := &app{in: strings.NewReader(strings.Replace(auditManifest, "metadata: {name: azure}", test.spec, 1)), env: map[string]string{}, now: time.Now}
+		w, err := a.newAudit(auditOptions{connection: &connection{prefix: test.given}, output: "text", since: "1h", manifest: "-"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := w.names["scored"]; got != test.want+".scored" || w.conn.prefix != test.want {
+			t.Errorf("%s with --prefix %q: topic %s, prefix %s, want prefix %s", test.spec, test.given, got, w.conn.prefix, test.want)
+		}
+	}
+}
+
 func TestAuditTeaches(t *testing.T) {
 	for _, test := range []struct {
 		name string

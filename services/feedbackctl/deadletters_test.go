@@ -237,6 +237,22 @@ func TestDropMarks(t *testing.T) {
 	}
 }
 
+// TestARecordOfATopicThatIsGoneIsLeft: and all others are redriven.
+func TestARecordOfATopicThatIsGoneIsLeft(t *testing.T) {
+	b := newBroker(t, "feedback", "dead-letters")
+	b.bury(b.eventOf("x:1", "mentions", "one"), "HandlerFailed", time.Hour)
+	gone := b.eventOf("x:2", "mentions", "two")
+	gone.Topic = "before.feedback"
+	b.bury(gone, "HandlerFailed", time.Hour)
+	got := b.run("dead-letters", "redrive", "--yes")
+	if got.code != exitFailed || !strings.Contains(got.err, "its topic before.feedback does not exist") || !strings.Contains(got.err, "1 dead letter cannot be redriven") {
+		t.Errorf("redrive = %+v, want status 1 and the topic's name", got)
+	}
+	if recs := b.records("feedback"); len(recs) != 1 || string(recs[0].Key) != "x:1" {
+		t.Errorf("%d records in feedback, want the one whose topic is there", len(recs))
+	}
+}
+
 // TestOnlyTheHeadIsKept holds the limit against the package that cuts.
 func TestOnlyTheHeadIsKept(t *testing.T) {
 	l := feedback.DeadLetter("dead", kafka.Record{Value: make([]byte, 2_000_000)}, "TooLarge", errors.New("x"), 1)

@@ -20,6 +20,7 @@ import (
 // all else the operator says.
 type pipeline struct {
 	name    string
+	prefix  string // of its topics and groups
 	sources []source
 	routes  []route
 }
@@ -58,6 +59,9 @@ type manifest struct {
 		Namespace string `yaml:"namespace"`
 	} `yaml:"metadata"`
 	Spec struct {
+		Topics struct {
+			Prefix string `yaml:"prefix"`
+		} `yaml:"topics"`
 		Sources []struct {
 			Name  string `yaml:"name"`
 			Slack *struct {
@@ -114,7 +118,7 @@ func newPipeline(path string, m manifest) (*pipeline, error) {
 	if len(m.Spec.Routes) == 0 {
 		return nil, usagef("--manifest %q: spec.routes is missing: there is no route to test", path)
 	}
-	p := &pipeline{name: m.Metadata.Name}
+	p := &pipeline{name: m.Metadata.Name, prefix: or(m.Spec.Topics.Prefix, or(m.Metadata.Namespace, "default")+"."+m.Metadata.Name)}
 	for i, s := range m.Spec.Sources {
 		src := source{name: s.Name}
 		if s.Slack != nil {

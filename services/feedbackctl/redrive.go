@@ -104,6 +104,9 @@ func (h *handling) run(ctx context.Context, args []string) error {
 		if err := h.filter.missing(topic, list); err != nil {
 			return err
 		}
+		if err := h.refuseGone(ctx, list); err != nil {
+			return err
+		}
 		list, refused := h.choose(list)
 		if err := h.handle(ctx, list); err != nil {
 			return err
@@ -113,6 +116,29 @@ func (h *handling) run(ctx context.Context, args []string) error {
 		}
 		return nil
 	})
+}
+
+// refuseGone notes which letters come from topics that are not there any more.
+func (h *handling) refuseGone(ctx context.Context, list []letter) error {
+	if h.how != redriven {
+		return nil
+	}
+	gone := map[string]bool{}
+	for i, l := range list {
+		missing, known := gone[l.topic]
+		if !known && l.refusal == "" {
+			infos, err := h.client.Topics(ctx, l.topic)
+			if err != nil {
+				return fmt.Errorf("look up topic %s: %w", safe(l.topic), err)
+			}
+			missing = !infos[0].Exists
+			gone[l.topic] = missing
+		}
+		if missing && l.refusal == "" {
+			list[i].refusal = "its topic " + l.topic + " does not exist any more"
+		}
+	}
+	return nil
 }
 
 // choose leaves out what cannot be redriven, saying why, and what is over the limit.
