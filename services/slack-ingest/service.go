@@ -41,6 +41,7 @@ type service struct {
 	health   *health.Reporter
 	metrics  *metrics.Metrics
 	gate     *gate.Gate
+	memory   *memory
 	link     *link.Link
 	channels *channels.Set
 	ingester *ingest.Ingester
@@ -57,6 +58,7 @@ func newService(p *run.Process, cfg *config, client *kafka.Client) *service {
 		api: newAPI(slackapi.New(slackapi.Options{BotToken: cfg.BotToken, AppToken: cfg.AppToken, APIURL: cfg.APIURL})),
 	}
 	s.gate = gate.New(client.Write, client.Ping, s.broker, s.reread)
+	s.memory = newMemory(s)
 	s.link = link.New(cfg.Mode == modeHTTP, func(level feedbackv1.Health_Level, reason, message string) {
 		s.health.Set("slack", level, reason, message)
 	}, func(err error) { p.Ready("slack", err) })
@@ -136,7 +138,7 @@ func (s *service) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	saved, err := s.checkpoint(ctx)
+	saved, err := s.memory.recall(ctx)
 	if err != nil {
 		return err
 	}
@@ -159,24 +161,6 @@ func (s *service) whoAmI(ctx context.Context) (*slack.AuthTestResponse, error) {
 			return who, nil
 		}
 		if err := wait(ctx, min(time.Second<<min(attempt, 6), time.Minute)); err != nil {
-			return nil, err
-		}
-	}
-}
-
-// checkpoint reads where the last run came to. One that cannot be read for long is given
-// up: history is then read as far back as the backfill goes, which loses nothing.
-func (s *service) checkpoint(ctx context.Context) (*feedbackv1.SourceState, error) {
-	for attempt := 0; ; attempt++ {
-		saved, err := feedback.LoadCheckpoint(ctx, s.client, s.cfg.Topics.State, s.cfg.Source)
-		if err == nil || ctx.Err() != nil {
-			return saved, ctx.Err()
-		}
-		s.log.Warn("cannot read the checkpoint", "topic", s.cfg.Topics.State, "error", err)
-		if attempt >= 5 && s.gate.Well() {
-			return nil, nil
-		}
-		if err := wait(ctx, time.Second<<min(attempt, 5)); err != nil {
 			return nil, err
 		}
 	}
@@ -214,11 +198,7 @@ func (s *service) backfillOptions() backfill.Options {
 				gaps += len(w.GetGaps())
 			}
 			s.health.Gauge("open_gaps", float64(gaps))
-			rec, err := feedback.CheckpointRecord(s.cfg.Topics.State, s.format, state)
-			if err != nil {
-				return err
-			}
-			return s.gate.Write(ctx, rec)
+			return s.memory.save(ctx, state)
 		},
 		ThreadHandled: s.ingester.ThreadHandled, Channels: s.channels.IDs, Found: s.found, Readable: s.channels.Readable,
 		Backfill: s.cfg.Backfill, Interval: s.cfg.SweepInterval, Metrics: s.metrics, Log: s.log, Now: time.Now,

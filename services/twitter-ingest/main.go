@@ -17,13 +17,10 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
-	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/feedback"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/health"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
@@ -48,6 +45,7 @@ func start(ctx context.Context, p *run.Process, c *config) error {
 	if err := client.WaitTopics(ctx, log, c.Topics.Feedback, c.Topics.DeadLetters, c.Topics.State); err != nil {
 		return err // or a stop, which run takes as clean
 	}
+	p.Ready("kafka", errors.New("the checkpoint is being read"))
 	saved, err := checkpoint(ctx, client, c, reporter)
 	if err != nil {
 		return err // or a stop, which run takes as clean
@@ -67,23 +65,6 @@ func report(p *run.Process, r *health.Reporter, client *kafka.Client, c *config)
 		cancel()
 		if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 			p.Log.Warn("cannot take the health record back", "error", err)
-		}
-	}
-}
-
-// checkpoint reads the source's checkpoint, as often as it takes: to begin without it would
-// read, and pay for, everything again.
-func checkpoint(ctx context.Context, client *kafka.Client, c *config, r *health.Reporter) (*feedbackv1.SourceState, error) {
-	for wait := time.Second; ; wait = min(2*wait, time.Minute) {
-		saved, err := feedback.LoadCheckpoint(ctx, client, c.Topics.State, c.Source)
-		if err == nil || ctx.Err() != nil {
-			return saved, err
-		}
-		r.Failed("kafka", "CheckpointUnreadable", fmt.Sprintf("the checkpoint of %s in topic %s cannot be read: %v; it is tried again", c.Source, c.Topics.State, err))
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(wait):
 		}
 	}
 }
