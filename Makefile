@@ -57,6 +57,19 @@ $(BROKER): $(wildcard hack/kafka/*.go hack/kafka/broker/*.go)
 	@mkdir -p bin
 	cd hack && go build -o ../bin/ ./kafka
 
+.PHONY: chaos
+chaos: build ## Break one part after another at random while people talk: SEED=n DURATION=5m RATE=50
+	cd hack && go build -o ../bin/ ./chaos
+	@exec bin/chaos
+
+.PHONY: fuzz
+fuzz: ## Fuzz every parser for FUZZTIME (10s) each
+	@hack/tools/fuzz
+
+.PHONY: vulncheck
+vulncheck: ## Look for known vulnerabilities in what is used
+	@hack/tools/vulncheck
+
 .PHONY: bench
 bench: ## Measure: the loop and the scorer, side by side in one run
 	go test -run '^$$' -bench . -benchmem ./services/...
