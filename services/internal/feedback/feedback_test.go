@@ -183,6 +183,7 @@ func TestMatchRefuses(t *testing.T) {
 		{`{"keyword":["a"]}`, `unknown field "keyword"`},
 		{`{"scoreBelow":3}`, "scores lie between 0 and 1"},
 		{`{"scoreBelow":0.3,"scoreAbove":0.9}`, "no score is above the one and below the other"},
+		{`{"scoreBelow":0.3} {"scoreAbove":0.9}`, "something follows the match"},
 		{`{"keywords":[" "]}`, "a keyword has at least one character"},
 	} {
 		var m Match

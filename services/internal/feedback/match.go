@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -42,7 +43,13 @@ func (m *Match) UnmarshalText(b []byte) error {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
 	type plain Match // without this method
-	return d.Decode((*plain)(m))
+	if err := d.Decode((*plain)(m)); err != nil {
+		return err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("something follows the match")
+	}
+	return nil
 }
 
 // Validate reports every field that is wrong.

@@ -11,6 +11,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/feedback"
 )
 
 var ingested = time.Date(2024, 11, 8, 22, 10, 30, 0, time.UTC)
@@ -187,8 +189,10 @@ func FuzzParse(f *testing.F) {
 		}
 		for _, tw := range p.Posts {
 			e := tw.Event("s", ingested)
-			if _, err := proto.Marshal(e); err != nil {
-				t.Errorf("event cannot be written: %v", err)
+			for _, f := range []feedback.Format{feedback.Protobuf, feedback.JSON} {
+				if _, err := feedback.EventRecord("feedback", f, e); err != nil {
+					t.Errorf("event cannot be written: %v", err)
+				}
 			}
 			if e.Id == "x:" || (e.CreatedAt != nil && !e.CreatedAt.IsValid()) {
 				t.Errorf("event %v without an id or with a wrong time", e)
