@@ -137,6 +137,31 @@ func TestLettersThatIngestWrote(t *testing.T) {
 	checkEquations(t, l)
 }
 
+// TestCollapsedIntoWhatWasWithdrawnSince: a digest that told an event counts those that said the same, whatever became of
+// that event afterwards, as a card does; one that does not stand, or never told it, counts nobody.
+func TestCollapsedIntoWhatWasWithdrawnSince(t *testing.T) {
+	later := slackID("feedback", "50")
+	world := func(digest string) *stage {
+		s := clean()
+		s.post(later, "feedback", "azure is wonderful")
+		s.score(later, 0, "azure is wonderful", proto.Float64(0.95))
+		s.notify(&feedbackv1.Notification{EventId: later, Route: "positive", State: feedbackv1.Notification_STATE_COLLAPSED, CollapsedInto: s2})
+		s.remove(s.posts[1], revisionAt(1))
+		s.notify(&feedbackv1.Notification{EventId: s2, Route: "positive", Revision: revisionAt(1), State: feedbackv1.Notification_STATE_WITHDRAWN, DigestId: digest})
+		return s
+	}
+	if l := world("digest:positive:1").play(t); !l.OK() || l.Collapsed != 2 {
+		t.Errorf("OK = %v, collapsed %d, want true, 2: %v", l.OK(), l.Collapsed, l.Explain(5))
+	}
+	gone := world("digest:positive:1")
+	gone.unpost(t, "positive-feedback", "digest:positive:1")
+	for name, s := range map[string]*stage{"a digest that is gone": gone, "another digest": world("digest:positive:2"), "no digest": world("")} {
+		if l := s.play(t); l.LostRoute != 1 {
+			t.Errorf("%s: lost %d, want 1: %v", name, l.LostRoute, l.Explain(5))
+		}
+	}
+}
+
 const cleanLedger = "ledger: sent 17 filtered 4 ingested 13 scored 11 unscored 1 routed 9 posted 5 digested 1 collapsed 1 skipped 1 dead-lettered 1 pending 1 lost 0 duplicated 0 healed 1"
 
 func TestCleanWorld(t *testing.T) {

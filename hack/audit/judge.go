@@ -203,7 +203,8 @@ func (w *world) tells(digest pair, id string) bool {
 // maxChain is how far a chain of collapsed events is followed.
 const maxChain = 8
 
-// told is true if a card or a digest that stands tells the pair, or another that it collapsed into.
+// told is true if a card or a digest that stands tells the pair, or another that it collapsed into. What was withdrawn
+// since, from a card as from a digest, still stands where it was told and counts the others.
 func (w *world) told(p pair, depth int) bool {
 	if w.cardCount[p] > 0 {
 		return true
@@ -212,7 +213,8 @@ func (w *world) told(p pair, depth int) bool {
 	if n == nil || depth == maxChain {
 		return false
 	}
-	return w.digested(p, n) || n.state == feedbackv1.Notification_STATE_COLLAPSED && w.told(pair{n.master, p.route}, depth+1)
+	withdrawn := n.state == feedbackv1.Notification_STATE_WITHDRAWN && w.tells(pair{n.digest, p.route}, p.id)
+	return withdrawn || w.digested(p, n) || n.state == feedbackv1.Notification_STATE_COLLAPSED && w.told(pair{n.master, p.route}, depth+1)
 }
 
 // whyLost says what is known of a pair that is lost.
