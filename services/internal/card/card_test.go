@@ -201,6 +201,26 @@ func TestInjection(t *testing.T) {
 	}
 }
 
+func TestCutInsideAWordShowsNoFormatting(t *testing.T) {
+	for _, c := range []struct {
+		name, text string
+		words      []string
+		chars      int
+		want       string
+	}{
+		{"behind a mark", "snake_case", nil, 6, "snakeˍ…"},
+		{"before a mark", "snake_case", nil, 5, "snake…"},
+		{"behind the word", "snake_case_", nil, 10, "snake_case…"},
+		{"behind a bold mark", "2*3", []string{"2*"}, 2, "*2∗*…"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := mrkdwn(c.text, c.words, "", c.chars, 100); got != c.want {
+				t.Errorf("mrkdwn(%q) = %q, want %q", c.text, got, c.want)
+			}
+		})
+	}
+}
+
 func FuzzCard(f *testing.F) {
 	f.Add("hello *azure*", "azure", "Ada", "https://x.com/a")
 	f.Add("<!channel> @here", "@here", "*", "https://x.com/a|b>")

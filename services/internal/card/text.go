@@ -177,15 +177,25 @@ func mrkdwn(text string, words []string, prefix string, chars, limit int) string
 	for i := 0; i < len(rs); {
 		n := cluster(rs[i:])
 		if w.count >= chars || !w.character(rs, marks, i, n) {
-			w.endBold(false)
-			w.b.WriteString(ellipsis)
-			return w.b.String()
+			return w.cut(rs[max(i-1, 0)])
 		}
 		w.count++
 		i += n
 	}
 	w.endBold(false)
 	return w.b.String()
+}
+
+// cut ends the text behind the rune last, where the rest does not fit. A mark inside a word is
+// literal only as long as the word goes on.
+func (w *writer) cut(last rune) string {
+	bold := w.bold
+	w.endBold(false)
+	s := w.b.String()
+	if !bold && strings.ContainsRune("*_~", last) && strings.HasSuffix(s, string(last)) {
+		s = strings.TrimSuffix(s, string(last)) + lookalike(last)
+	}
+	return s + ellipsis
 }
 
 // character writes rs[i:i+n]; false where it does not fit.
@@ -252,11 +262,16 @@ func literal(rs []rune, marks []bool, i int) string {
 		if r != '`' && inWord(rs, marks, i) {
 			return string(r)
 		}
-		k := strings.IndexRune(lookalikes, r)
-		stand, _ := utf8.DecodeRuneInString(lookalikes[k+1:])
-		return string(stand)
+		return lookalike(r)
 	}
 	return string(r)
+}
+
+// lookalike stands for a mark that Slack would read as formatting.
+func lookalike(mark rune) string {
+	k := strings.IndexRune(lookalikes, mark)
+	stand, _ := utf8.DecodeRuneInString(lookalikes[k+1:])
+	return string(stand)
 }
 
 // inWord tells whether rs[i] stands inside a word, as in snake_case, where Slack takes it
