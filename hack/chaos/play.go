@@ -99,7 +99,7 @@ func (st *stage) breakThings(ctx context.Context, r *report, begun time.Time) {
 		if b.lasting {
 			from = time.Now()
 		}
-		st.recovered(ctx, from)
+		st.recovered(ctx)
 		_ = hold(ctx, rest) // ends the loop
 		still := st.still(from)
 		r.add(b.row, f.goal, still)
@@ -107,8 +107,8 @@ func (st *stage) breakThings(ctx context.Context, r *report, begun time.Time) {
 	}
 }
 
-// recovered waits until both hops have made progress again since from and all processes are ready, within a limit.
-func (st *stage) recovered(ctx context.Context, from time.Time) {
+// recovered waits until both hops have made progress again and all processes are ready, within a limit.
+func (st *stage) recovered(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, recoverLimit)
 	defer cancel()
 	before := st.progress.counts()
