@@ -12,27 +12,38 @@ import (
 
 // hidden returns the broker's refusal where the topic that metadata do not show is one that the
 // user may not see, and nil where it does not exist or nobody can tell. Metadata leave out what
-// may not be seen; offsets are asked for by name.
+// may not be seen; offsets are asked for by name, and whoever is asked refuses.
 func (c *Client) hidden(ctx context.Context, topic string) error {
-	host, port, err := net.SplitHostPort(c.servers[0])
-	if err != nil {
-		return nil
+	for _, server := range c.servers {
+		switch err := c.askFor(ctx, server, topic); {
+		case errors.Is(err, kafkago.TopicAuthorizationFailed):
+			return err
+		case errors.Is(err, kafkago.UnknownTopicOrPartition):
+			return nil
+		}
 	}
-	number, err := strconv.Atoi(port)
+	return nil
+}
+
+// askFor asks the broker at server for an offset of the topic and returns its error.
+func (c *Client) askFor(ctx context.Context, server, topic string) error {
+	host, text, err := net.SplitHostPort(server)
 	if err != nil {
-		return nil
+		return err
 	}
-	at := kafkago.Partition{Topic: topic, Leader: kafkago.Broker{Host: host, Port: number}} // who leads it does not matter to a refusal
+	port, err := strconv.Atoi(text)
+	if err != nil {
+		return err
+	}
+	at := kafkago.Partition{Topic: topic, Leader: kafkago.Broker{Host: host, Port: port}}
 	conn, err := c.dialer.DialPartition(ctx, "tcp", "", at)
 	if err != nil {
-		return nil
+		return err
 	}
 	defer func() { _ = conn.Close() }()
 	if err := conn.SetDeadline(time.Now().Add(requestTimeout)); err != nil {
-		return nil
-	}
-	if _, err := conn.ReadFirstOffset(); errors.Is(err, kafkago.TopicAuthorizationFailed) {
 		return err
 	}
-	return nil
+	_, err = conn.ReadFirstOffset()
+	return err
 }
