@@ -121,6 +121,9 @@ func document(manifest []byte) (map[string]any, error) {
 func parse(text []byte) (map[string]any, error) {
 	raw, err := yaml.YAMLToJSONStrict(text)
 	if err != nil {
+		if problems := infinite(text); len(problems) > 0 {
+			return nil, problems
+		}
 		return nil, fmt.Errorf("manifest: not YAML: %s", strings.TrimPrefix(err.Error(), "error converting YAML to JSON: "))
 	}
 	if bytes.Equal(bytes.TrimSpace(raw), []byte("null")) {

@@ -69,13 +69,16 @@ func TestLoadRefuses(t *testing.T) {
 		want    []string
 	}{
 		{"routs", edits{"spec.routs": "[]", "spec.routes": ""}, []string{
-			`spec.routs: unknown field; did you mean "routes"?`, "spec.routes: is missing"}},
+			`spec.routs: unknown field; did you mean "routes"?`, "spec.routes: is missing; write it, for example routes: [{name: negative, match: {scoreBelow: 0.3}, "}},
 		{"case of a field", edits{"spec.kafka.bootstrapservers": "[a:1]"}, []string{`spec.kafka.bootstrapservers: unknown field; did you mean "bootstrapServers"?`}},
 		{"field in a list", edits{"spec.sources.0.slack.chanel": "x"}, []string{`spec.sources[0].slack.chanel: unknown field; did you mean "channels"?`}},
 		{"field of nothing known", edits{"spec.scorer": "{vader: {}, zzz: 1}"}, []string{"spec.scorer.zzz: unknown field; use one of replicas, vader"}},
 		{"unknown metadata", edits{"metadata.lables": "{a: b}"}, []string{"metadata.lables: unknown field"}},
 		{"threshold of 3", edits{"spec.routes.0.match.scoreBelow": "3"}, []string{"spec.routes[0].match.scoreBelow: 3: should be less than or equal to 1"}},
-		{"no source", edits{"spec.sources": "[]"}, []string{"spec.sources: should have at least 1 items"}},
+		{"no source", edits{"spec.sources": "[]"}, []string{"spec.sources: is empty; write it, for example sources: [{name: community, slack: {channels: [feedback], "}},
+		{"no sources", edits{"spec.sources": ""}, []string{"spec.sources: is missing; write it, for example sources: [{name: community, "}},
+		{"no channel", edits{"spec.sources.0.slack.channels": "[]"}, []string{"spec.sources[0].slack.channels: is empty; write it, for example channels: [feedback]"}},
+		{"an empty name", edits{"spec.routes.0.name": `""`}, []string{"spec.routes[0].name: is empty; write it, for example name: negative"}},
 		{"unknown mode", edits{"spec.sources.0.slack.mode": "RTM"}, []string{`spec.sources[0].slack.mode: "RTM": use one of "SocketMode", "HTTP"`}},
 		{"two of a name", edits{"spec.sources.1.name": "community"}, []string{`spec.sources[1].name: "community" stands there twice`}},
 		{"app token twice", edits{"spec.sources.2": "{name: c, slack: {channels: [general], credentialsSecretRef: {name: slack}}}"}, []string{
@@ -157,6 +160,20 @@ func TestLoadDocuments(t *testing.T) {
 			_, err := Load([]byte(tt.text))
 			expect(t, tt.want, err)
 		})
+	}
+}
+
+// TestLoadNamesNumbersThatAreNone: .nan and .inf are YAML, and stand at a field.
+func TestLoadNamesNumbersThatAreNone(t *testing.T) {
+	for _, value := range []string{".nan", ".NaN", ".inf", "-.Inf", "+.INF"} {
+		_, err := Load([]byte(strings.NewReplacer("0.3", value, "query: azure", `query: "a .nan"`).Replace(base)))
+		want := "manifest: spec.routes[0].match.scoreBelow: " + value + ": no field takes it; write a finite number"
+		if err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("Load = %v\nwant it to begin with %s", err, want)
+		}
+	}
+	if _, err := Load([]byte(strings.Replace(base, "query: azure", "query: v1.inf .nan", 1))); err != nil {
+		t.Errorf("Load = %v, want a text accepted that only looks like one", err)
 	}
 }
 

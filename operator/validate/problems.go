@@ -75,7 +75,7 @@ func problem(e *field.Error) Problem {
 	text := strings.TrimPrefix(e.Detail, e.Field+" in body ")
 	switch e.Type {
 	case field.ErrorTypeRequired:
-		return Problem{Field: path, Detail: "is missing"}
+		return Problem{Field: path, Detail: "is missing; " + write(path)}
 	case field.ErrorTypeDuplicate:
 		return Problem{Field: path, Detail: value + " stands there twice; remove one or name it differently"}
 	case field.ErrorTypeNotSupported:
@@ -86,7 +86,10 @@ func problem(e *field.Error) Problem {
 	case field.ErrorTypeTooLong, field.ErrorTypeTooMany:
 		value = ""
 	}
-	if strings.HasPrefix(text, "should have at ") { // the value is a count
+	switch {
+	case strings.HasPrefix(text, "should have at least 1 "), strings.HasPrefix(text, "should be at least 1 chars"):
+		return Problem{Field: path, Detail: "is empty; " + write(path)}
+	case strings.HasPrefix(text, "should have at "): // the value is a count
 		value = ""
 	}
 	if value != "" {

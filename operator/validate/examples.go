@@ -1,0 +1,44 @@
+package validate
+
+import "regexp"
+
+// examples are what to write for fields that must not be missing, by path without the elements' numbers.
+var examples = map[string]string{
+	"spec":                        "spec: {" + kafkaExample + ", " + sourcesExample + ", " + routesExample + "}",
+	"spec.kafka":                  kafkaExample,
+	"spec.kafka.bootstrapServers": `bootstrapServers: ["kafka:9092"]`,
+	"spec.kafka.sasl.credentialsSecretRef.name":                `name: kafka-user`,
+	"spec.kafka.sasl.eventHubs.connectionStringSecretRef":      `connectionStringSecretRef: {name: event-hubs}`,
+	"spec.kafka.sasl.eventHubs.connectionStringSecretRef.name": `name: event-hubs`,
+	"spec.kafka.tls.caRef.name":                                `name: kafka-ca`,
+	"spec.kafka.tls.clientCertificateSecretRef.name":           `name: kafka-user`,
+	"spec.sources":                                   sourcesExample,
+	"spec.sources.name":                              `name: community`,
+	"spec.sources.slack.channels":                    `channels: [feedback]`,
+	"spec.sources.slack.credentialsSecretRef":        `credentialsSecretRef: {name: slack}`,
+	"spec.sources.slack.credentialsSecretRef.name":   `name: slack`,
+	"spec.sources.twitter.query":                     `query: "#azure lang:en -is:retweet"`,
+	"spec.sources.twitter.credentialsSecretRef":      `credentialsSecretRef: {name: x}`,
+	"spec.sources.twitter.credentialsSecretRef.name": `name: x`,
+	"spec.routes":                                    routesExample,
+	"spec.routes.name":                               `name: negative`,
+	"spec.routes.slack.channel":                      `channel: negative-feedback`,
+	"spec.routes.slack.credentialsSecretRef":         `credentialsSecretRef: {name: slack}`,
+	"spec.routes.slack.credentialsSecretRef.name":    `name: slack`,
+}
+
+const (
+	kafkaExample   = `kafka: {bootstrapServers: ["kafka:9092"]}`
+	sourcesExample = `sources: [{name: community, slack: {channels: [feedback], credentialsSecretRef: {name: slack}}}]`
+	routesExample  = `routes: [{name: negative, match: {scoreBelow: 0.3}, slack: {channel: negative-feedback, credentialsSecretRef: {name: slack}}}]`
+)
+
+var elements = regexp.MustCompile(`\[\d+\]`)
+
+// write says what to write for the field at path, with an example where there is one.
+func write(path string) string {
+	if example := examples[elements.ReplaceAllString(path, "")]; example != "" {
+		return "write it, for example " + example
+	}
+	return "write it"
+}
