@@ -13,6 +13,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/feedback-pipelines/feedback-pipelines/operator/api/v1alpha1"
 )
 
 func TestPlanRunsADeploymentEnvForEnv(t *testing.T) {
@@ -155,6 +157,27 @@ func TestMissingValueNamesFieldObjectKeyAndFile(t *testing.T) {
 				t.Errorf("problem = %s\nwant one with %s", got, c.want)
 			}
 		})
+	}
+}
+
+// TestMissingKeyBlamesOnlyWhoReadsIt: of several fields that refer to a Secret.
+func TestMissingKeyBlamesOnlyWhoReadsIt(t *testing.T) {
+	p := manifest().Pipeline
+	source := &p.Spec.Sources[0].Slack.CredentialsSecretRef
+	source.BotTokenKey, source.AppTokenKey = "bot-token", "app-token"
+	p.Spec.Routes = []v1alpha1.Route{{Name: "negative", Slack: &v1alpha1.SlackSink{
+		CredentialsSecretRef: v1alpha1.SlackBotReference{Name: "slack", BotTokenKey: "bot-token"},
+	}}}
+	s := secrets{file: "secrets.yaml", values: map[string]map[string]string{"Secret/slack": {"other": "x"}}}
+	for key, want := range map[string]string{
+		"app-token": "spec.sources[0].slack.credentialsSecretRef: Secret",
+		"bot-token": "spec.routes[0].slack.credentialsSecretRef, spec.sources[0].slack.credentialsSecretRef: Secret",
+		"nobody's":  "spec.routes[0].slack.credentialsSecretRef, spec.sources[0].slack.credentialsSecretRef: Secret",
+	} {
+		_, _, err := s.resolve(p, reference{kind: "Secret", name: "slack", key: key})
+		if err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("resolve(%s) = %v, want it to begin with %s", key, err, want)
+		}
 	}
 }
 

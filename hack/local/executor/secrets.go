@@ -115,7 +115,7 @@ func (s secrets) resolve(p *v1alpha1.FeedbackPipeline, r reference) (value strin
 	if found && value != "" || r.optional {
 		return value, found, nil
 	}
-	field := strings.Join(referrers(p, r.name), ", ")
+	field := strings.Join(referrers(p, r), ", ")
 	if field == "" {
 		field = "spec"
 	}
@@ -133,19 +133,23 @@ func (s secrets) resolve(p *v1alpha1.FeedbackPipeline, r reference) (value strin
 	}
 }
 
-// referrers is the paths of the manifest's fields that refer to the object called name.
-func referrers(p *v1alpha1.FeedbackPipeline, name string) []string {
+// referrers is the paths of the manifest's fields that refer to r's key of its object, or, where none names the key, to
+// the object.
+func referrers(p *v1alpha1.FeedbackPipeline, r reference) []string {
 	spec, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&p.Spec)
 	if err != nil {
 		return nil
 	}
-	var paths []string
+	var toKey, toObject []string
 	var walk func(path string, v any)
 	walk = func(path string, v any) {
 		switch v := v.(type) {
 		case map[string]any:
-			if v["name"] == name && strings.HasSuffix(path, "Ref") {
-				paths = append(paths, path)
+			if v["name"] == r.name && strings.HasSuffix(path, "Ref") {
+				toObject = append(toObject, path)
+				if namesKey(v, r.key) {
+					toKey = append(toKey, path)
+				}
 			}
 			for k, child := range v {
 				walk(path+"."+k, child)
@@ -157,6 +161,20 @@ func referrers(p *v1alpha1.FeedbackPipeline, name string) []string {
 		}
 	}
 	walk("spec", spec)
+	paths := toKey
+	if len(paths) == 0 {
+		paths = toObject
+	}
 	slices.Sort(paths)
 	return paths
+}
+
+// namesKey reports whether one of the keys that a reference's fields name (key, botTokenKey, ...) is key.
+func namesKey(ref map[string]any, key string) bool {
+	for field, value := range ref {
+		if value == key && (field == "key" || strings.HasSuffix(field, "Key")) {
+			return true
+		}
+	}
+	return false
 }
