@@ -170,14 +170,17 @@ func FromHistory(channel string, m slack.Message) (Change, error) {
 	return c, c.check()
 }
 
-// Micros is a Slack `ts` in microseconds since the Unix epoch.
+// lastMicro is the end of the year 9999, behind which a Protobuf timestamp cannot be written as JSON.
+const lastMicro = 253_402_300_799_999_999
+
+// Micros is a Slack `ts`, of the year 9999 at most, in microseconds since the Unix epoch.
 func Micros(ts string) (uint64, error) {
 	sec, frac, _ := strings.Cut(ts, ".")
 	if sec == "" || len(sec) > 12 || len(frac) > 6 {
 		return 0, fmt.Errorf("%.40q is no Slack ts (seconds.microseconds)", ts)
 	}
 	n, err := strconv.ParseUint(sec+frac+"000000"[len(frac):], 10, 64)
-	if err != nil {
+	if err != nil || n > lastMicro {
 		return 0, fmt.Errorf("%.40q is no Slack ts (seconds.microseconds)", ts)
 	}
 	return n, nil
