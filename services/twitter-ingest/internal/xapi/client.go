@@ -234,6 +234,10 @@ func limits(h http.Header, at time.Time) (pause, spacing time.Duration) {
 	return 0, window / time.Duration(left)
 }
 
+// longestWindow is the longest for which X limits requests. A reset behind it is a wrong clock's:
+// nobody would notice a source that waits for years.
+const longestWindow = 24 * time.Hour
+
 // reset is how long the rate limit's window still lasts, at least a second; false if X does
 // not say.
 func reset(h http.Header, at time.Time) (time.Duration, bool) {
@@ -241,5 +245,5 @@ func reset(h http.Header, at time.Time) (time.Duration, bool) {
 	if err != nil || sec <= 0 {
 		return 0, false
 	}
-	return max(time.Unix(sec, 0).Sub(at), 0) + time.Second, true
+	return min(max(time.Unix(sec, 0).Sub(at), 0), longestWindow) + time.Second, true
 }
