@@ -119,13 +119,21 @@ func TestReport(t *testing.T) {
 			t.Errorf("report:\n%s\nwant %q in it", b.String(), want)
 		}
 	}
-	if !r.ok() {
+	if r.ledger.Routed = 9; !r.ok() {
 		t.Error("a missed goal made the run fail")
 	}
-	for _, l := range []audit.Ledger{{LostRoute: 1}, {Duplicated: 1}, {Pending: 1}, {Findings: []audit.Finding{{Kind: audit.Stale}}}} {
+	for _, l := range []audit.Ledger{
+		{}, {Routed: 9, LostRoute: 1}, {Routed: 9, Duplicated: 1}, {Routed: 9, Pending: 1}, {Routed: 9, Findings: []audit.Finding{{Kind: audit.Stale}}},
+	} {
 		if r.ledger = l; r.ok() {
 			t.Errorf("%+v is taken for a good end", l)
 		}
+	}
+}
+
+func TestARunWithoutFaultsShowsNothing(t *testing.T) {
+	if r := (&report{ledger: audit.Ledger{Sent: 9, Routed: 9}}); r.ok() {
+		t.Error("a run in which nothing was broken is taken for a good one")
 	}
 }
 

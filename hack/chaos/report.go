@@ -25,8 +25,11 @@ type report struct {
 	ledger  audit.Ledger
 }
 
-// ok is true if the auditor has nothing to say against it and nothing is left to be told.
-func (r *report) ok() bool { return r.ledger.OK() && r.ledger.Pending == 0 }
+// ok is true if the auditor has nothing to say against it and nothing is left to be told. A run in which nothing was
+// broken, or nothing said, shows nothing.
+func (r *report) ok() bool {
+	return r.ledger.OK() && r.ledger.Pending == 0 && r.faults > 0 && r.ledger.Routed > 0
+}
 
 // add takes the result of one fault.
 func (r *report) add(kind string, goal time.Duration, still [hops]time.Duration) {
