@@ -272,7 +272,7 @@ func TestEventShapes(t *testing.T) {
 			}
 			shape(t, name, official(t, name), got)
 		case <-time.After(time.Minute):
-			t.Fatalf("no %s within 5 s", name)
+			t.Fatalf("no %s within a minute", name)
 		}
 	}
 	check("event_message")
