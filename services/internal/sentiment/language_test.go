@@ -34,6 +34,26 @@ func TestIdentify(t *testing.T) {
 		{"Korean", "서비스가 또 중단되었습니다", "", "ko", detected},
 		{"Greek", "Η υπηρεσία δεν λειτουργεί", "", "el", detected},
 		{"too short to tell", "lol ok", "", "en", assumed},
+		{"plain English", "Horrible latency on azure front door since Monday. Users complain, pages time out", "", "en", detected},
+		{"English in two words", "Same here.", "", "en", detected},
+		{"English with numbers", "Azure SLA: 99.99%. My nerves: 12%.", "", "en", assumed},
+		{"English that looks Dutch", "We ran out of oat milk.", "", "en", detected},
+		{"English with one common word", "test azure please ignore", "", "en", detected},
+		{"no common word", "ok azure", "", "en", assumed},
+		{"an announcement", "[ANN] Azure meetup on 12 December, 18:30, doors open at 18:00.", "", "en", assumed},
+		{"a command", "az deployment group create --resource-group rg-azure-demo --template-file main.bicep --parameters env=test", "", "en", assumed},
+		{"abbreviations", "DES and UND on ES", "", "en", detected},
+		{"a foreign name", "Thanks José, the café is great", "", "en", detected},
+		{"German, one word", "Danke!", "", "de", detected},
+		{"German in short", "azur ist auch nur eine Farbe", "", "de", detected},
+		{"Dutch", "Azure ligt er weer uit, hele kantoor staat stil. Wat een ellende.", "", "nl", detected},
+		{"Indonesian with an English word", "Azure down lagi, tolong dong diperbaiki", "", "id", detected},
+		{"Italian with an elision", "Non c'è nell'elenco", "", "it", detected},
+		{"Spanish by its mark", "¿Azure?", "", "es", detected},
+		{"Polish", "Azure znowu nie działa", "", "pl", detected},
+		{"Turkish", "Azure bugün yine çöktü", "", "tr", detected},
+		{"Vietnamese", "Azure lại sập rồi", "", "vi", detected},
+		{"Tagalog, which has no list, by the detector", "Hindi gumagana serbisyo ninyo simula kaninang umaga, nakakainis talaga", "", "tl", detected},
 		{"emoji alone", "🔥🔥", "", "en", assumed},
 		{"digits alone", "503", "", "en", assumed},
 		{"a script without a language here", "ⴰⵣⵓⵍ ⴼⵍⵍⴰⴽ", "", Undetermined, unknown},
@@ -115,6 +135,22 @@ func TestClean(t *testing.T) {
 				t.Errorf("clean(%q, %d) = %q, want %q", test.in, test.limit, got, test.want)
 			}
 		})
+	}
+}
+
+func TestWordListsAreLookedUpAsWritten(t *testing.T) {
+	for w, known := range wordTable {
+		if w != strings.ToLower(w) || len(w) > longestWord || known.in == 0 || known.points == 0 {
+			t.Errorf("word %q is %+v, want a lower-case word of at most %d bytes of some language", w, known, longestWord)
+		}
+	}
+	if n := len(commonWords); n > len(evidence{}.points) {
+		t.Errorf("%d languages, want at most %d", n, len(evidence{}.points))
+	}
+	for language := range letters {
+		if bitOf(language) == 0 {
+			t.Errorf("letters of %q, want a language with common words", language)
+		}
 	}
 }
 

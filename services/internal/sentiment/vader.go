@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	vaderModel = "vader/govader-f6505c8d03cc"
+	vaderModel = "vader/govader-f6505c8d03cc+1" // +1: with addedWords and changedEmoji
 
 	// labelThreshold is where VADER's authors cut its compound value into labels.
 	labelThreshold = 0.05
@@ -41,7 +41,7 @@ func NewVader(o Options) (*Vader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Vader{analyzer: govader.NewSentimentIntensityAnalyzer(), identify: identifier}, nil
+	return &Vader{analyzer: newAnalyzer(), identify: identifier}, nil
 }
 
 // Score implements Backend. Its only error is that of ctx.

@@ -53,6 +53,14 @@ func TestVaderLabels(t *testing.T) {
 		{"emoji that a word follows at once", "😭and it stays so", negative},
 		{"emoticon", ":)", positive},
 		{"Slack's emoji code", "deploy finished :rage:", negative},
+		{"anger by emoji alone", "😡😡", negative},
+		{"swearing by emoji alone", "🤬", negative},
+		{"thumbs down after a word", "azure👎👎", negative},
+		{"fire says nothing", "azure today 🔥🔥🔥🔥", neutral},
+		{"fire beside praise", "great🔥", positive},
+		{"outage", "Another outage, the third this month.", negative},
+		{"crashed", "The agent crashed after the update", negative},
+		{"unusable", "The new editor is unusable", negative},
 		{"digits alone", "503 503 503", neutral},
 	}
 	for _, test := range tests {
