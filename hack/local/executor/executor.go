@@ -67,15 +67,19 @@ func Start(ctx context.Context, plan Plan, o Options) (*Executor, error) {
 func (e *Executor) WaitReady(ctx context.Context) error {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
+	var waiting map[*worker]error
 	for {
-		waiting := map[*worker]error{}
+		now := map[*worker]error{}
 		for _, w := range e.workers {
 			if err := w.ready(ctx); err != nil {
-				waiting[w] = err
+				now[w] = err
 			}
 		}
-		if len(waiting) == 0 {
+		if len(now) == 0 {
 			return nil
+		}
+		if waiting == nil || ctx.Err() == nil { // who is asked after the end cannot answer
+			waiting = now
 		}
 		select {
 		case <-tick.C:

@@ -179,6 +179,9 @@ func (w *worker) ready(ctx context.Context) error {
 	}
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
+		if s.LastExit != "" {
+			return fmt.Errorf("%s does not answer; it was started again %d times (%s)", s.Name, s.Restarts, s.LastExit)
+		}
 		return fmt.Errorf("%s does not answer yet", s.Name)
 	}
 	defer func() { _ = answer.Body.Close() }()
