@@ -39,7 +39,8 @@ test: $(BROKER) ## Run all tests with the race detector, on the embedded broker 
 
 .PHONY: test-go
 test-go: # the tests themselves, with whatever KAFKA_TEST_* says
-	go test -race -timeout 15m $(TESTFLAGS) $(addprefix ./,$(addsuffix /...,$(MODULES)))
+	@echo "Kafka for the tests: embedded, and real: $${KAFKA_TEST_BOOTSTRAP:-none}"
+	go test -race -timeout 15m $(TESTFLAGS) $(addprefix ./,$(addsuffix /...,$(MODULES))) | grep --line-buffered -v 'no test files'
 
 .PHONY: test-fast
 test-fast: ## Run the tests without the race detector and without a real Kafka
@@ -58,7 +59,7 @@ $(BROKER): $(wildcard hack/kafka/*.go hack/kafka/broker/*.go)
 	cd hack && go build -o ../bin/ ./kafka
 
 .PHONY: chaos
-chaos: build ## Break one part after another at random while people talk: SEED=n DURATION=5m RATE=50
+chaos: build ## Break one part after another at random while people talk: SEED=n DURATION=5m RATE=200
 	cd hack && go build -o ../bin/ ./chaos
 	@exec bin/chaos
 

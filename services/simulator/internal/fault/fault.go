@@ -151,7 +151,9 @@ func (s *Set) Start(f Fault) error {
 	if f.Kind == Restore {
 		s.active = slices.DeleteFunc(s.active, func(a *Fault) bool { return f.Target == "" || a.Target == f.Target })
 	}
-	if !slices.Contains(atOnce, f.Kind) {
+	if slices.Contains(atOnce, f.Kind) {
+		s.hits[f.Kind]++
+	} else {
 		s.active = append(s.active, &f)
 	}
 	hooks := slices.Clone(s.hooks[f.Kind])

@@ -78,3 +78,15 @@ func TestJSON(t *testing.T) {
 		t.Error("a duration without unit was taken, want an error")
 	}
 }
+
+func TestWhatHappensAtOnceIsCounted(t *testing.T) {
+	s := New(time.Now)
+	for range 2 {
+		if err := s.Start(Fault{Kind: Drop}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, hits := s.List(); hits[Drop] != 2 {
+		t.Errorf("hits = %v, want drop twice", hits)
+	}
+}

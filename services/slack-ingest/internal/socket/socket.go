@@ -185,6 +185,7 @@ func (s *session) event(ctx context.Context, ev socketmode.Event) {
 		s.ack(ev.Request.EnvelopeID)
 	case socketmode.EventTypeConnected:
 		s.o.Metrics.Connects.Inc()
+		s.o.Log.Info("connected to Slack's socket")
 		s.o.Connected()
 	case socketmode.EventTypeConnecting:
 		if c, ok := ev.Data.(*slack.ConnectingEvent); ok && c.ConnectionCount > 0 && c.Attempt == 1 {
