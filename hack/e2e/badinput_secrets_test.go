@@ -64,7 +64,7 @@ func TestSecretsStandNowhere(t *testing.T) {
 		{"refused", []string{"xoxb-simulator", markedBot + "-no", "xapp-simulator", markedApp + "-no", "bearer-token: simulator", "bearer-token: " + markedBearer + "-no"}, "TokenRefused"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			o := editedDemo(t, []string{"  scorer:", "  logLevel: debug\n  scorer:", "prefix: azure", "prefix: " + c.name}, c.secrets)
+			o := editedDemo(t, []string{"  scorer:", "  logLevel: debug\n  scorer:", "    partitions: 3", "    prefix: " + c.name + "\n    partitions: 3"}, c.secrets)
 			base, simulator := markedSimulator(t, o.Bin, o.DataDir)
 			m, err := executor.Read(o.Manifest)
 			if err != nil {

@@ -22,7 +22,7 @@ import (
 
 const (
 	// prefix is that of the demo's topics.
-	prefix = "azure"
+	prefix = "default.azure"
 	// password is that of all users here.
 	password = "sesame"
 )
