@@ -202,20 +202,8 @@ func (p *poster) post(ctx context.Context, text string) (string, error) {
 			wait = time.Second << (attempt - 1)
 		}
 		fmt.Fprintf(p.err, "waiting %v: %s\n", wait, safe(problem.Message))
-		if err := pause(ctx, wait); err != nil {
+		if err := run.Sleep(ctx, wait); err != nil {
 			return "", err
 		}
-	}
-}
-
-// pause waits, or returns the error of ctx.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/slack-go/slack"
 
@@ -88,15 +87,6 @@ func (a api) former(ctx context.Context, name string) (*slack.Channel, error) {
 		if p.Cursor = cursor; cursor == "" {
 			return nil, nil
 		}
-	}
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
 	}
 }
 

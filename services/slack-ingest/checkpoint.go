@@ -13,6 +13,7 @@ import (
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/feedback"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/health"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/run"
 )
 
 // patience is how long a checkpoint may be unreadable before history is read without it.
@@ -72,7 +73,7 @@ func (m *memory) recall(ctx context.Context) (*feedbackv1.SourceState, error) {
 			return nil, nil
 		}
 		m.health.Failed("checkpoint", "CheckpointUnreadable", m.unreadable(err))
-		if err := wait(ctx, time.Second<<min(attempt, 5)); err != nil {
+		if err := run.Sleep(ctx, time.Second<<min(attempt, 5)); err != nil {
 			return nil, err
 		}
 	}

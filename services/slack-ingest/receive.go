@@ -11,6 +11,7 @@ import (
 
 	"github.com/slack-go/slack/socketmode"
 
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/run"
 	"github.com/feedback-pipelines/feedback-pipelines/services/slack-ingest/internal/event"
 	"github.com/feedback-pipelines/feedback-pipelines/services/slack-ingest/internal/socket"
 	"github.com/feedback-pipelines/feedback-pipelines/services/slack-ingest/internal/webhook"
@@ -72,7 +73,7 @@ func (s *service) serve(ctx context.Context) error {
 
 // probe asks Slack from time to time whether it still takes the token.
 func (s *service) probe(ctx context.Context) {
-	for wait(ctx, probeInterval) == nil {
+	for run.Sleep(ctx, probeInterval) == nil {
 		_, err := s.api.AuthTestContext(ctx)
 		if ctx.Err() == nil {
 			s.link.Token(err)

@@ -160,7 +160,7 @@ func (s *service) whoAmI(ctx context.Context) (*slack.AuthTestResponse, error) {
 		if err == nil {
 			return who, nil
 		}
-		if err := wait(ctx, min(time.Second<<min(attempt, 6), time.Minute)); err != nil {
+		if err := run.Sleep(ctx, min(time.Second<<min(attempt, 6), time.Minute)); err != nil {
 			return nil, err
 		}
 	}

@@ -19,6 +19,8 @@ import (
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
+
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/run"
 )
 
 // Record is a Kafka record: topic, partition and offset with key, value, headers and time.
@@ -114,7 +116,7 @@ func (c *Client) WaitTopics(ctx context.Context, log *slog.Logger, topics ...str
 			log.Warn("waiting for Kafka", "servers", c.servers, "reason", now)
 			said = now
 		}
-		if err := wait(ctx, 500*time.Millisecond); err != nil {
+		if err := run.Sleep(ctx, 500*time.Millisecond); err != nil {
 			return err
 		}
 	}
@@ -185,18 +187,6 @@ func Explain(err error) error {
 		return err
 	}
 	return fmt.Errorf("%w (%s)", err, hint)
-}
-
-// wait returns after d, or ctx's error if ctx ends first.
-func wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }
 
 // Servers are the brokers that the client started from.

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
+
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/run"
 )
 
 // Start is where a group begins that has committed nothing.
@@ -91,7 +93,7 @@ func (c *Client) Consume(ctx context.Context, s Subscription, f func(ctx context
 		}
 		if err != nil {
 			s.OnError(fmt.Errorf("join group %s: %w", s.Group, Explain(err)))
-			if wait(ctx, backOff(failures)) != nil {
+			if run.Sleep(ctx, backOff(failures)) != nil {
 				return nil
 			}
 			failures++
@@ -161,7 +163,7 @@ func (c *Client) resolve(ctx context.Context, s Subscription, g *Generation) err
 		if done {
 			return nil
 		}
-		if err := wait(ctx, 200*time.Millisecond); err != nil {
+		if err := run.Sleep(ctx, 200*time.Millisecond); err != nil {
 			return err
 		}
 	}

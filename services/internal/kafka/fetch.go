@@ -7,6 +7,8 @@ import (
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
+
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/run"
 )
 
 const (
@@ -154,7 +156,7 @@ func (f *fetcher) run(ctx context.Context, out chan<- []Record, onError func(err
 			if failures++; failures == 3 { // the first ones are everyday: a leader moved, a broker restarted
 				onError(err)
 			}
-			if wait(ctx, backOff(failures)) != nil {
+			if run.Sleep(ctx, backOff(failures)) != nil {
 				return
 			}
 			continue

@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	kafkago "github.com/segmentio/kafka-go"
+
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/run"
 )
 
 // GroupInfo is a consumer group as its coordinator has it.
@@ -103,7 +105,7 @@ func (c *Client) coordinated(ctx context.Context, f func() error) error {
 		if attempt == 8 || !passing(err) {
 			return err
 		}
-		if err := wait(ctx, backOff(attempt)); err != nil {
+		if err := run.Sleep(ctx, backOff(attempt)); err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	kafkago "github.com/segmentio/kafka-go"
+
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/run"
 )
 
 // TopicInfo is a topic as the cluster has it.
@@ -193,7 +195,7 @@ func (c *Client) scanPartition(ctx context.Context, topic string, p PartitionInf
 			if failures++; failures > 5 || ctx.Err() != nil {
 				return err
 			}
-			if err := wait(ctx, backOff(failures)); err != nil {
+			if err := run.Sleep(ctx, backOff(failures)); err != nil {
 				return err
 			}
 			continue

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
+
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/run"
 )
 
 // ErrTooLarge is a record that no broker of the cluster takes; resending cannot cure it.
@@ -105,7 +107,7 @@ func (c *Client) writeUntil(ctx context.Context, recs []Record, todo []int, dead
 			return
 		}
 		todo = left
-		if !transient(err) || time.Now().After(deadline) || wait(ctx, backOff(attempt)) != nil {
+		if !transient(err) || time.Now().After(deadline) || run.Sleep(ctx, backOff(attempt)) != nil {
 			fail.Failed, fail.Err = append(fail.Failed, todo...), err
 			return
 		}

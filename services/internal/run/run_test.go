@@ -167,3 +167,17 @@ func TestWorkOutlivesTheStop(t *testing.T) {
 		}
 	})
 }
+
+func TestSleepEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		if err := Sleep(t.Context(), time.Minute); err != nil || time.Since(began) != time.Minute {
+			t.Errorf("Sleep = %v after %s, want nil after a minute", err, time.Since(began))
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := Sleep(ctx, time.Minute); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Sleep = %v, want its context's error", err)
+		}
+	})
+}

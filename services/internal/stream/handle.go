@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/run"
 )
 
 // group is a run of a batch that is handled in one call.
@@ -81,7 +82,7 @@ func (l *Loop) failed(ctx context.Context, g source, grp *group, batch []kafka.R
 	if grp.failures == 1 || grp.failures%10 == 0 {
 		l.Log.Warn("handler failed: retrying", "records", place(grp.recs), "attempt", grp.failures, "error", grp.err)
 	}
-	if sleep(ctx, backOff(grp.failures)) != nil || grp.failures < l.attempts() {
+	if run.Sleep(ctx, backOff(grp.failures)) != nil || grp.failures < l.attempts() {
 		return []*group{grp}, batch
 	}
 	if l.handlerWorks(ctx) {
@@ -164,16 +165,4 @@ func place(recs []kafka.Record) string {
 func backOff(attempt int) time.Duration {
 	d := min(50*time.Millisecond<<min(attempt, 8), 10*time.Second)
 	return d/2 + rand.N(d/2)
-}
-
-// sleep returns after d, or ctx's error if ctx ends first.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/feedback"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/health"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/run"
 )
 
 // A Handler turns a batch of records, in order, into the records to produce, in order, each
@@ -156,7 +157,7 @@ func (l *Loop) produce(ctx context.Context, batch, out []kafka.Record) error {
 			return err
 		}
 		l.degraded("WriteFailed", err)
-		if err := sleep(ctx, backOff(attempt)); err != nil {
+		if err := run.Sleep(ctx, backOff(attempt)); err != nil {
 			return err
 		}
 	}

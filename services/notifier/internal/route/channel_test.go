@@ -7,6 +7,7 @@ import (
 
 	"github.com/slack-go/slack"
 
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/run"
 	"github.com/feedback-pipelines/feedback-pipelines/services/notifier/internal/sink"
 )
 
@@ -14,7 +15,7 @@ var _ Sink = (*process)(nil)
 
 // call is a call of Slack, which takes a while and may fail.
 func (p *process) call(ctx context.Context, name, id string, f func()) error {
-	if err := sleep(ctx, 20*time.Millisecond); err != nil {
+	if err := run.Sleep(ctx, 20*time.Millisecond); err != nil {
 		return err
 	}
 	var err error

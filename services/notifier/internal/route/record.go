@@ -1,7 +1,6 @@
 package route
 
 import (
-	"context"
 	"fmt"
 	"strconv"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/feedback"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/run"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/slackapi"
 	"github.com/feedback-pipelines/feedback-pipelines/services/notifier/internal/memory"
 	"github.com/feedback-pipelines/feedback-pipelines/services/notifier/internal/sink"
@@ -93,7 +93,7 @@ func (a *active) flush() error {
 			return err
 		}
 		a.Health.Failed("kafka", "WriteFailed", fmt.Sprintf("cannot write to %s: %v", a.Topics.Notifications, err))
-		if err := sleep(a.hand, delay); err != nil {
+		if err := run.Sleep(a.hand, delay); err != nil {
 			return err
 		}
 	}
@@ -137,15 +137,4 @@ func (a *active) cardPayload(id string, revision uint64) (string, map[string]any
 
 func (a *active) digestPayload(id string, count int) (string, map[string]any) {
 	return slackapi.DigestType, map[string]any{"digest_id": id, "route": a.Name, "pipeline": a.Pipeline, "count": count}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }

@@ -8,6 +8,7 @@ import (
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/feedback"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/run"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/slackapi"
 	"github.com/feedback-pipelines/feedback-pipelines/services/notifier/internal/memory"
 )
@@ -21,7 +22,7 @@ func (a *active) restore(ctx context.Context) error {
 	}
 	open := a.mem.Open()
 	leased := a.leased(open)
-	if err := sleep(ctx, leased); err != nil {
+	if err := run.Sleep(ctx, leased); err != nil {
 		return err
 	}
 	if err := a.again(ctx, func() error { return a.resolveOpen(ctx, open) }); err != nil {
@@ -51,7 +52,7 @@ func (a *active) again(ctx context.Context, f func() error) error {
 			return ctx.Err()
 		}
 		a.failed(err)
-		if err := sleep(ctx, max(time.Until(a.trouble.until), tick)); err != nil {
+		if err := run.Sleep(ctx, max(time.Until(a.trouble.until), tick)); err != nil {
 			return err
 		}
 	}
@@ -152,7 +153,7 @@ func (a *active) probe(ctx context.Context, out chan<- error) {
 		case <-ctx.Done():
 			return
 		}
-		if sleep(ctx, probeEvery) != nil {
+		if run.Sleep(ctx, probeEvery) != nil {
 			return
 		}
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/feedback"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/health"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/run"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/slackapi"
 	"github.com/feedback-pipelines/feedback-pipelines/services/notifier/internal/sink"
 )
@@ -169,7 +170,7 @@ func (p *process) Fetch(ctx context.Context) ([]kafka.Record, error) {
 		if len(out) > 0 {
 			return out, nil
 		}
-		if err := sleep(ctx, 50*time.Millisecond); err != nil {
+		if err := run.Sleep(ctx, 50*time.Millisecond); err != nil {
 			return nil, err
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/feedback"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/run"
 )
 
 // Func writes records and returns when they are acknowledged; kafka.Client's Write is one.
@@ -41,7 +42,7 @@ func Persist(w Func, deadLetters string, report func(error)) Func {
 			if len(recs) == 0 {
 				return nil
 			}
-			if err := sleep(ctx, wait/2+rand.N(wait/2)); err != nil {
+			if err := run.Sleep(ctx, wait/2+rand.N(wait/2)); err != nil {
 				return err
 			}
 		}
@@ -78,15 +79,4 @@ func alone(ctx context.Context, w Func, recs []kafka.Record, deadLetters string)
 		}
 	}
 	return failed, why
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }
