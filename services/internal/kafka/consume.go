@@ -231,9 +231,6 @@ type Generation struct {
 // Partitions are those of the member; none means that it stands by.
 func (g *Generation) Partitions() []int { return g.partitions }
 
-// Start is the offset from which the generation reads the partition.
-func (g *Generation) Start(partition int) int64 { return g.start[partition] }
-
 // Fetch waits for a first record, takes what else is there, up to the subscription's
 // MaxBatch, and returns them in order within each partition. It returns ctx's error when
 // ctx ends.

@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/slack-go/slack"
+
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/slackapi"
 )
 
 // Reasons for leaving a message out; also the `reason` of the metric.
@@ -19,7 +21,7 @@ const (
 )
 
 // own are the message metadata types of what a notifier of any pipeline posts.
-var own = []string{"feedback_card", "feedback_digest", "feedback_note"}
+var own = []string{slackapi.CardType, slackapi.DigestType, slackapi.NoteType}
 
 // spoken are the subtypes under which people say something.
 var spoken = []string{"", slack.MsgSubTypeThreadBroadcast, slack.MsgSubTypeFileShare, slack.MsgSubTypeMeMessage, slack.MsgSubTypeBotMessage}
