@@ -265,7 +265,7 @@ type Sentiment struct {
 	Label Label `protobuf:"varint,2,opt,name=label,proto3,enum=feedback.v1.Label" json:"label,omitempty"`
 	// The text's language.
 	Language *Language `protobuf:"bytes,3,opt,name=language,proto3" json:"language,omitempty"`
-	// Backend and version that gave the score, such as `vader/govader-f6505c8d03cc`.
+	// Backend and version that gave the score, such as `vader/govader-f6505c8d03cc+1`.
 	Model string `protobuf:"bytes,4,opt,name=model,proto3" json:"model,omitempty"`
 	// Why there is no score. UNSPECIFIED where there is one.
 	UnscoredReason UnscoredReason `protobuf:"varint,5,opt,name=unscored_reason,json=unscoredReason,proto3,enum=feedback.v1.UnscoredReason" json:"unscored_reason,omitempty"`
