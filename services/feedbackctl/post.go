@@ -43,7 +43,7 @@ takes in only if its source has slack.includeBots: true.`,
 		Example: `  export SLACK_BOT_TOKEN=xoxb-...
   feedbackctl post --channel feedback "The new portal is great" "503 again"
   feedbackctl post --channel feedback --file messages.txt --rate 0.5
-  SLACK_BOT_TOKEN=xoxb-simulator feedbackctl post --api-url http://localhost:8090/api/ --channel feedback "hello"`,
+  SLACK_USER_TOKEN=xoxp-simulator feedbackctl post --api-url http://localhost:8090/api/ --channel feedback "Azure is awful today"`,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.post(cmd.Context(), o, args) },
 	}
 	f := cmd.Flags()

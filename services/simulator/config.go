@@ -43,6 +43,8 @@ type config struct {
 	SlackEventsURL string `env:"SLACK_EVENTS_URL" help:"address that gets signed HTTP events in place of Socket Mode, such as http://127.0.0.1:3000/slack/events"`
 	// SlackBotToken is the bot token that is taken.
 	SlackBotToken run.Secret `env:"SLACK_BOT_TOKEN" envDefault:"xoxb-simulator" help:"bot token that is taken"`
+	// SlackUserToken is a person's token that is taken.
+	SlackUserToken run.Secret `env:"SLACK_USER_TOKEN" envDefault:"xoxp-simulator" help:"token that is taken of a person, who is called you"`
 	// SlackAppToken is the app-level token that is taken.
 	SlackAppToken run.Secret `env:"SLACK_APP_TOKEN" envDefault:"xapp-simulator" help:"app-level token that is taken"`
 	// SlackSigningSecret signs HTTP events.

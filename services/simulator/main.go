@@ -77,6 +77,7 @@ func newSimulator(p *run.Process, cfg *config) (*simulator, error) {
 	faults := fault.New(time.Now)
 	w, err := slack.Open(slack.Options{
 		DataDir: cfg.DataDir, Channels: cfg.SlackChannels, NotInvited: cfg.SlackNotInvited, BotToken: cfg.SlackBotToken.Value(), AppToken: cfg.SlackAppToken.Value(),
+		UserToken:     cfg.SlackUserToken.Value(),
 		SigningSecret: cfg.SlackSigningSecret.Value(), EventsURL: cfg.SlackEventsURL, Scopes: cfg.SlackScopes, Faults: faults, Log: p.Log, Now: time.Now,
 		Seed: cfg.Seed, NoTiers: !cfg.SlackTierLimits,
 	})

@@ -29,6 +29,8 @@ const most = 80
 type view struct {
 	Channels []channel
 	Channel  string
+	// TalkIn is the channel in which a person's message is said unless another is chosen.
+	TalkIn   string
 	OnX      bool
 	Messages []message
 	Posts    []x.Standing
@@ -89,6 +91,10 @@ func build(w *slack.Workspace, n *x.Network, wanted string, onX bool) view {
 		if slices.ContainsFunc(all, func(c slack.Info) bool { return c.Name == "negative-feedback" }) {
 			v.Channel = "negative-feedback"
 		}
+	}
+	v.TalkIn = v.Channel
+	if slices.ContainsFunc(all, func(c slack.Info) bool { return c.Name == "feedback" }) {
+		v.TalkIn = "feedback"
 	}
 	for _, c := range all {
 		standing, _ := w.Standing(c.ID, false)

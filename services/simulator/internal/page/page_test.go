@@ -106,6 +106,11 @@ func TestPage(t *testing.T) {
 			t.Errorf("the page of negative-feedback lacks %s", want)
 		}
 	}
+	for _, want := range []string{`<form id="say">`, `<option value="` + channel + `" selected>#feedback</option>`} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the page lacks %s: nobody can say something", want)
+		}
+	}
 	if csp := resp.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") {
 		t.Errorf("Content-Security-Policy = %q, want nothing from elsewhere", csp)
 	}

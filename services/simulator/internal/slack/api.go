@@ -38,6 +38,8 @@ type call struct {
 	args url.Values
 	base string // address of this server as the client sees it, with a trailing slash
 	ws   string
+	// person: the token is a person's.
+	person bool
 }
 
 // method is one method of the Web API.
@@ -49,7 +51,9 @@ type method struct {
 	// perMinute is the limit of calls; 0 means none.
 	perMinute int
 	appToken  bool
-	do        func(c *call) (map[string]any, *failure)
+	// person: a person's token does as well.
+	person bool
+	do     func(c *call) (map[string]any, *failure)
 }
 
 func methods() map[string]method {
@@ -59,17 +63,17 @@ func methods() map[string]method {
 	post := []string{"channel", "text", "blocks", "attachments", "metadata", "thread_ts", "reply_broadcast", "unfurl_links", "unfurl_media",
 		"mrkdwn", "parse", "link_names", "username", "icon_url", "icon_emoji", "as_user", "markdown_text"}
 	return map[string]method{
-		"auth.test":             {do: (*call).authTest},
+		"auth.test":             {person: true, do: (*call).authTest},
 		"api.test":              {do: func(*call) (map[string]any, *failure) { return map[string]any{}, nil }},
 		"apps.connections.open": {appToken: true, do: (*call).openConnection, perMinute: 20},
-		"conversations.list":    {args: []string{"cursor", "exclude_archived", "limit", "types", "team_id"}, scopes: read, perMinute: 20, do: (*call).list},
-		"conversations.info":    {args: []string{"channel", "include_locale", "include_num_members"}, required: []string{"channel"}, scopes: read, perMinute: 50, do: (*call).info},
+		"conversations.list":    {person: true, args: []string{"cursor", "exclude_archived", "limit", "types", "team_id"}, scopes: read, perMinute: 20, do: (*call).list},
+		"conversations.info":    {person: true, args: []string{"channel", "include_locale", "include_num_members"}, required: []string{"channel"}, scopes: read, perMinute: 50, do: (*call).info},
 		"conversations.join":    {args: []string{"channel"}, required: []string{"channel"}, scopes: []string{"channels:join"}, perMinute: 50, do: (*call).join},
 		"conversations.history": {args: window, required: []string{"channel"}, scopes: history, perMinute: 50, do: (*call).history},
 		"conversations.replies": {args: append(slices.Clone(window), "ts"), required: []string{"channel", "ts"}, scopes: history, perMinute: 50, do: (*call).replies},
 		"users.info":            {args: []string{"user", "include_locale"}, required: []string{"user"}, scopes: []string{"users:read"}, perMinute: 100, do: (*call).userInfo},
 		"bots.info":             {args: []string{"bot", "team_id"}, scopes: []string{"users:read"}, perMinute: 100, do: (*call).botInfo},
-		"chat.postMessage":      {args: post, required: []string{"channel"}, scopes: []string{"chat:write"}, do: (*call).postMessage},
+		"chat.postMessage":      {person: true, args: post, required: []string{"channel"}, scopes: []string{"chat:write"}, do: (*call).postMessage},
 		"chat.update": {args: append(slices.Clone(post), "ts", "file_ids"), required: []string{"channel", "ts"},
 			scopes: []string{"chat:write"}, perMinute: 50, do: (*call).update},
 		"chat.delete":       {args: []string{"channel", "ts", "as_user"}, required: []string{"channel", "ts"}, scopes: []string{"chat:write"}, perMinute: 50, do: (*call).delete},
@@ -100,7 +104,8 @@ func (w *Workspace) Handler() http.Handler {
 		var body map[string]any
 		if f == nil {
 			scheme := map[bool]string{false: "http", true: "https"}[r.TLS != nil]
-			body, f = m.do(&call{w: w, args: args, base: scheme + "://" + r.Host + "/", ws: "ws" + strings.TrimPrefix(scheme, "http") + "://" + r.Host})
+			body, f = m.do(&call{w: w, args: args, base: scheme + "://" + r.Host + "/", ws: "ws" + strings.TrimPrefix(scheme, "http") + "://" + r.Host,
+				person: w.isPerson(token)})
 		}
 		if f == nil {
 			if _, lost := w.opts.Faults.Hit(fault.LostAnswer, name); lost {
@@ -177,10 +182,13 @@ func (w *Workspace) authorize(m method, name, token string) *failure {
 	if m.appToken {
 		which, want = "app", w.opts.AppToken
 	}
+	if m.person && w.isPerson(token) {
+		which, want = "user", token
+	}
 	switch {
 	case token == "":
 		return fail("not_authed")
-	case token != want && (token == w.opts.BotToken || token == w.opts.AppToken):
+	case token != want && (token == w.opts.BotToken || token == w.opts.AppToken || w.isPerson(token)):
 		return fail("not_allowed_token_type")
 	case token != want:
 		return fail("invalid_auth")
@@ -197,6 +205,11 @@ func (w *Workspace) authorize(m method, name, token string) *failure {
 		}
 	}
 	return nil
+}
+
+// isPerson tells whether the token is a person's and not the app's.
+func (w *Workspace) isPerson(token string) bool {
+	return w.opts.UserToken != "" && token == w.opts.UserToken
 }
 
 func (w *Workspace) granted(scope string) bool {

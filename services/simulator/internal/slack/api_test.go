@@ -207,6 +207,25 @@ func TestTokens(t *testing.T) {
 	}
 }
 
+func TestAPersonsTokenPostsAsThePerson(t *testing.T) {
+	w := newWorld(t, func(o *Options) { o.UserToken = "xoxp-test" })
+	person := slack.New("xoxp-test", slack.OptionAPIURL(w.server.URL+"/api/"))
+	if _, _, err := person.PostMessageContext(t.Context(), w.id("random"), slack.MsgOptionText("I <3 it & you", true)); err != nil {
+		t.Fatal(err)
+	}
+	said := w.Said()
+	if len(said) != 1 || said[0].Bot || said[0].FinalText != "I <3 it & you" {
+		t.Fatalf("said = %+v, want one message by a person, as it was typed", said)
+	}
+	standing, _ := w.Standing("random", false)
+	if got := standing[0]; got.Author != "you" || got.BotID != "" || got.Text != "I &lt;3 it &amp; you" {
+		t.Errorf("standing = %+v, want it to be yours, in Slack's markup", got)
+	}
+	if _, err := person.GetConversationHistoryContext(t.Context(), &slack.GetConversationHistoryParameters{ChannelID: w.id("random")}); err == nil || err.Error() != "not_allowed_token_type" {
+		t.Errorf("conversations.history = %v, want not_allowed_token_type: only posting is the person's", err)
+	}
+}
+
 func TestMissingScopeSaysWhich(t *testing.T) {
 	w := newWorld(t)
 	w.start(fault.Fault{Kind: fault.MissingScope, Target: "chat:write"})

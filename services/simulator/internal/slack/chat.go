@@ -117,13 +117,18 @@ func (c *call) postMessage() (map[string]any, *failure) {
 	if ch.Archived {
 		return nil, fail("is_archived")
 	}
-	if !ch.Member && !c.w.granted("chat:write.public") {
+	if !c.person && !ch.Member && !c.w.granted("chat:write.public") {
 		return nil, fail("not_in_channel")
 	}
 	own := &Message{Type: "message", Team: TeamID, User: BotUserID, BotID: BotID, AppID: AppID, BotProfile: ownProfile()}
 	m, f := c.content(own)
 	if f != nil {
 		return nil, f
+	}
+	if c.person {
+		if f := c.byPerson(m); f != nil {
+			return nil, f
+		}
 	}
 	if ts := c.args.Get("thread_ts"); ts != "" {
 		if c.w.reply(ch, m, ts) != nil {
@@ -137,11 +142,29 @@ func (c *call) postMessage() (map[string]any, *failure) {
 		return nil, c.w.limited(wait)
 	}
 	m.TS = c.w.nextTS()
-	if err := c.w.commit(&entry{Op: "post", Channel: ch.ID, Human: m.Text, Own: true, Bot: true, Message: m}); err != nil {
+	e := &entry{Op: "post", Channel: ch.ID, Human: m.Text, Own: true, Bot: true, Message: m}
+	if c.person {
+		m.ClientMsgID = clientMsgID(m.TS)
+		e.Human, e.Own, e.Bot = unescape.Replace(m.Text), false, false
+	}
+	if err := c.w.commit(e); err != nil {
 		return nil, fail("internal_error")
 	}
 	c.w.tellPosted(ch, ch.byTS[m.TS])
 	return map[string]any{"channel": ch.ID, "ts": m.TS, "message": m}, nil
+}
+
+// unescape gives back what was typed.
+var unescape = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&")
+
+// byPerson makes m one that the person says whose token was given; w.mu is held.
+func (c *call) byPerson(m *Message) *failure {
+	u, err := c.w.person("you", false)
+	if err != nil {
+		return fail("internal_error")
+	}
+	m.User, m.BotID, m.AppID, m.BotProfile = u.ID, "", "", nil
+	return nil
 }
 
 // ownMessage finds a message that this app posted; w.mu is held.

@@ -35,6 +35,8 @@ type Options struct {
 	NotInvited []string
 	// BotToken and AppToken are the tokens that are taken.
 	BotToken, AppToken string
+	// UserToken, where there is one, is a person's: what is posted with it is said by the user "you".
+	UserToken string
 	// SigningSecret signs HTTP events.
 	SigningSecret string
 	// EventsURL gets signed HTTP events; with none, events go through Socket Mode.
