@@ -49,7 +49,7 @@ Second table, pairs of an event and a route:
   DOUBLED    the records of it name more than one message
 
 What a route matches is read from a manifest (--manifest; it gives the prefix as well, unless
---prefix does) or the notifier's ROUTES (--routes, or the environment). Without them the routes are those that left a trace, and what they failed
+--prefix does, and the topics that have names of their own) or the notifier's ROUTES (--routes, or the environment). Without them the routes are those that left a trace, and what they failed
 to tell cannot be seen. The routes are taken as they are now: after a change of a match, or
 for a route that began at the latest record, look --since then.
 
@@ -137,7 +137,7 @@ func (a *app) newAudit(o auditOptions) (*auditWorld, error) {
 	}
 	if p != nil {
 		w.routes, w.asked = p.routes, true
-		o.prefix = or(o.prefix, p.prefix) // o.connection's, which w shares
+		o.prefix, o.named = or(o.prefix, p.prefix), p.topics // o.connection's, which w shares
 	}
 	if o.prefix == "" {
 		return nil, usagef("the prefix of the pipeline's consumer groups is not known: give --prefix or --manifest, or set FEEDBACK_PREFIX; it is <namespace>.<name>, such as default.azure, unless the manifest sets spec.topics.prefix")

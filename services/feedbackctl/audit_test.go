@@ -324,6 +324,20 @@ func TestAuditTakesThePrefixFromTheManifest(t *testing.T) {
 	}
 }
 
+// TestAuditTakesTopicsOfTheirOwnNames: groups follow the prefix all the same.
+func TestAuditTakesTopicsOfTheirOwnNames(t *testing.T) {
+	own := strings.Replace(auditManifest, "spec:", "spec:\n  topics: {prefix: p.q, names: {feedback: people.say, deadLetters: graveyard}}", 1)
+	a := &app{in: strings.NewReader(own), env: map[string]string{"TOPIC_FEEDBACK": "other"}, now: time.Now}
+	w, err := a.newAudit(auditOptions{connection: &connection{}, output: "text", since: "1h", manifest: "-"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"feedback": "people.say", "scored": "p.q.scored", "notifications": "p.q.notifications", "dead-letters": "graveyard"}
+	if diff := cmp.Diff(want, w.names); diff != "" || w.conn.prefix != "p.q" {
+		t.Errorf("topics (-want +got):\n%s\nprefix %s, want p.q", diff, w.conn.prefix)
+	}
+}
+
 func TestAuditTeaches(t *testing.T) {
 	for _, test := range []struct {
 		name string

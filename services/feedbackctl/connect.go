@@ -19,6 +19,7 @@ const connectTimeout = 10 * time.Second
 type connection struct {
 	servers []string
 	prefix  string
+	named   map[string]string // by a manifest: full names by short ones, "" where there is none
 }
 
 // connectionFlags adds --kafka and --prefix to a command.
@@ -59,11 +60,14 @@ func (a *app) open(ctx context.Context, c *connection) (*kafka.Client, error) {
 var shortNames = []string{"feedback", "scored", "notifications", "dead-letters", "state"}
 
 // topic returns the full name of a topic that is called by its short name: the one that its
-// own variable gives, else the one that the prefix does. What is no short name is a full one.
+// own variable gives, else the one that the prefix does; a manifest's beats both. What is no short name is a full one.
 func (a *app) topic(c *connection, name string) (string, error) {
 	for _, short := range shortNames {
 		if name != short {
 			continue
+		}
+		if full := c.named[short]; full != "" {
+			return full, nil
 		}
 		if full := a.env["TOPIC_"+strings.ToUpper(strings.ReplaceAll(short, "-", "_"))]; full != "" {
 			return full, nil

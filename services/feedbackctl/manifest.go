@@ -20,7 +20,8 @@ import (
 // all else the operator says.
 type pipeline struct {
 	name    string
-	prefix  string // of its topics and groups
+	prefix  string            // of its topics and groups
+	topics  map[string]string // full names by short ones, "" for those that follow the prefix
 	sources []source
 	routes  []route
 }
@@ -52,6 +53,20 @@ type routeSpec struct {
 	} `yaml:"slack" json:"slack"`
 }
 
+// topicNames are the full names of topics that do not follow the prefix; empty where they do.
+type topicNames struct {
+	Feedback      string `yaml:"feedback"`
+	Scored        string `yaml:"scored"`
+	Notifications string `yaml:"notifications"`
+	DeadLetters   string `yaml:"deadLetters"`
+	State         string `yaml:"state"`
+}
+
+// byShort gives the names by what people call the topics.
+func (n topicNames) byShort() map[string]string {
+	return map[string]string{"feedback": n.Feedback, "scored": n.Scored, "notifications": n.Notifications, "dead-letters": n.DeadLetters, "state": n.State}
+}
+
 type manifest struct {
 	Kind     string `yaml:"kind"`
 	Metadata struct {
@@ -60,7 +75,8 @@ type manifest struct {
 	} `yaml:"metadata"`
 	Spec struct {
 		Topics struct {
-			Prefix string `yaml:"prefix"`
+			Prefix string     `yaml:"prefix"`
+			Names  topicNames `yaml:"names"`
 		} `yaml:"topics"`
 		Sources []struct {
 			Name  string `yaml:"name"`
@@ -118,7 +134,7 @@ func newPipeline(path string, m manifest) (*pipeline, error) {
 	if len(m.Spec.Routes) == 0 {
 		return nil, usagef("--manifest %q: spec.routes is missing: there is no route to test", path)
 	}
-	p := &pipeline{name: m.Metadata.Name, prefix: or(m.Spec.Topics.Prefix, or(m.Metadata.Namespace, "default")+"."+m.Metadata.Name)}
+	p := &pipeline{name: m.Metadata.Name, prefix: or(m.Spec.Topics.Prefix, or(m.Metadata.Namespace, "default")+"."+m.Metadata.Name), topics: m.Spec.Topics.Names.byShort()}
 	for i, s := range m.Spec.Sources {
 		src := source{name: s.Name}
 		if s.Slack != nil {
@@ -145,7 +161,7 @@ func newPipeline(path string, m manifest) (*pipeline, error) {
 // readRoutes reads the notifier's ROUTES.
 func readRoutes(text string) (*pipeline, error) {
 	var specs []routeSpec
-	if err := json.NewDecoder(strings.NewReader(text)).Decode(&specs); err != nil {
+	if err := json.Unmarshal([]byte(text), &specs); err != nil {
 		return nil, usagef("--routes: %v: give the JSON array that the notifier has in ROUTES", err)
 	}
 	if len(specs) == 0 {

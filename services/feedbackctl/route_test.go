@@ -162,7 +162,7 @@ func TestWrongManifestsTeach(t *testing.T) {
 			}
 		})
 	}
-	for _, routes := range []string{"x", "[]", `[{"name":"n","match":{"scoreBelow":3}}]`} {
+	for _, routes := range []string{"x", "[]", `[{"name":"n"}] and more`, `[{"name":"n"}][]`, `[{"name":"n","match":{"scoreBelow":3}}]`} {
 		if got := (call{}).run(t, "route", "test", "--routes", routes, "text"); got.code != exitUsage {
 			t.Errorf("--routes %s: %+v, want status %d", routes, got, exitUsage)
 		}

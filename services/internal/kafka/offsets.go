@@ -68,27 +68,52 @@ func (c *Client) Topics(ctx context.Context, names ...string) ([]TopicInfo, erro
 }
 
 func (c *Client) bounds(ctx context.Context, topic string, partitions []kafkago.Partition) ([]PartitionInfo, error) {
-	req := &kafkago.ListOffsetsRequest{Topics: map[string][]kafkago.OffsetRequest{}}
+	var req []kafkago.OffsetRequest
 	for _, p := range partitions {
-		req.Topics[topic] = append(req.Topics[topic], kafkago.FirstOffsetOf(p.ID), kafkago.LastOffsetOf(p.ID))
+		req = append(req, kafkago.FirstOffsetOf(p.ID), kafkago.LastOffsetOf(p.ID))
 	}
+	list, err := c.listOffsets(ctx, topic, req)
+	if err != nil {
+		return nil, err
+	}
+	var out []PartitionInfo
+	for _, p := range list {
+		out = append(out, PartitionInfo{ID: p.Partition, First: max(p.FirstOffset, 0), End: max(p.LastOffset, 0)})
+	}
+	slices.SortFunc(out, func(a, b PartitionInfo) int { return a.ID - b.ID })
+	return out, nil
+}
+
+// listOffsets asks the partitions' leaders. A leader that has just moved, or is being elected,
+// is looked for again for some seconds.
+func (c *Client) listOffsets(ctx context.Context, topic string, req []kafkago.OffsetRequest) ([]kafkago.PartitionOffsets, error) {
+	for attempt := 0; ; attempt++ {
+		list, err := c.listOffsetsOnce(ctx, topic, req)
+		var refused kafkago.Error
+		if attempt == 8 || !errors.As(err, &refused) || !refused.Temporary() {
+			return list, err
+		}
+		if run.Sleep(ctx, backOff(attempt)) != nil {
+			return nil, err
+		}
+	}
+}
+
+func (c *Client) listOffsetsOnce(ctx context.Context, topic string, req []kafkago.OffsetRequest) ([]kafkago.PartitionOffsets, error) {
 	var resp *kafkago.ListOffsetsResponse
 	err := c.try(ctx, func() (err error) {
-		resp, err = c.api.ListOffsets(ctx, req)
+		resp, err = c.api.ListOffsets(ctx, &kafkago.ListOffsetsRequest{Topics: map[string][]kafkago.OffsetRequest{topic: req}})
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	var out []PartitionInfo
 	for _, p := range resp.Topics[topic] {
 		if p.Error != nil {
 			return nil, fmt.Errorf("partition %d: %w", p.Partition, Explain(p.Error))
 		}
-		out = append(out, PartitionInfo{ID: p.Partition, First: max(p.FirstOffset, 0), End: max(p.LastOffset, 0)})
 	}
-	slices.SortFunc(out, func(a, b PartitionInfo) int { return a.ID - b.ID })
-	return out, nil
+	return resp.Topics[topic], nil
 }
 
 // Lag tells how far the group is in each partition of the topic, exactly: committed offsets

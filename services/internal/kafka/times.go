@@ -23,24 +23,17 @@ func (c *Client) offsetsAt(ctx context.Context, info TopicInfo, at time.Time) (m
 	if at.UnixMilli() < 0 { // the protocol's numbers below 0 have meanings of their own
 		at = time.UnixMilli(0)
 	}
-	req := &kafkago.ListOffsetsRequest{Topics: map[string][]kafkago.OffsetRequest{}}
+	var req []kafkago.OffsetRequest
 	out := make(map[int]int64, len(info.Partitions))
 	for _, p := range info.Partitions {
-		req.Topics[info.Name] = append(req.Topics[info.Name], kafkago.TimeOffsetOf(p.ID, at))
+		req = append(req, kafkago.TimeOffsetOf(p.ID, at))
 		out[p.ID] = p.End
 	}
-	var resp *kafkago.ListOffsetsResponse
-	err := c.try(ctx, func() (err error) {
-		resp, err = c.api.ListOffsets(ctx, req)
-		return err
-	})
+	list, err := c.listOffsets(ctx, info.Name, req)
 	if err != nil {
 		return nil, fmt.Errorf("find offsets of topic %s at %s: %w", info.Name, at.UTC().Format(time.RFC3339), err)
 	}
-	for _, p := range resp.Topics[info.Name] {
-		if p.Error != nil {
-			return nil, fmt.Errorf("find the offset of %s[%d] at %s: %w", info.Name, p.Partition, at.UTC().Format(time.RFC3339), Explain(p.Error))
-		}
+	for _, p := range list {
 		for offset := range p.Offsets { // one, or -1 for none
 			if offset >= 0 {
 				out[p.Partition] = min(offset, out[p.Partition])
