@@ -85,7 +85,7 @@ func own(ctx context.Context, p *run.Process, cfg *config, client *kafka.Client,
 			r.Log.Debug("cannot consume", "group", group, "error", err)
 			r.Health.Degraded("kafka", "ConsumeFailed", err.Error())
 		},
-		OnOvertaken: r.Overtaken,
+		OnOvertaken: r.Overtaken, Progress: kafka.NewProgress(p.Metrics, group, cfg.Topics.Scored),
 	}
 	return client.Consume(ctx, s, func(ctx context.Context, g *kafka.Generation) error { return r.Own(ctx, p.Work(), g) })
 }

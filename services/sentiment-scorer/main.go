@@ -72,7 +72,9 @@ func consume(ctx, work context.Context, p *run.Process, cfg *config, client *kaf
 	loop := &stream.Loop{
 		Consume:      client.Consume,
 		Write:        client.Write,
-		Subscription: kafka.Subscription{Group: cfg.GroupID, Topic: t.Feedback, Start: cfg.StartOffset},
+		Subscription: kafka.Subscription{
+			Group: cfg.GroupID, Topic: t.Feedback, Start: cfg.StartOffset, Progress: kafka.NewProgress(p.Metrics, cfg.GroupID, t.Feedback),
+		},
 		Handle:       s.handle,
 		DeadLetters:  t.DeadLetters,
 		Log:          p.Log,

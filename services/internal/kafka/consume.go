@@ -59,6 +59,8 @@ type Subscription struct {
 	// OnOvertaken is told of offsets that retention deleted before they were read: from
 	// (included) to to (excluded) of the partition. May be nil.
 	OnOvertaken func(partition int, from, to int64)
+	// Progress notes how the member keeps up; may be nil.
+	Progress *Progress
 }
 
 // Consume joins the group and calls f for each of its generations, one at a time, until ctx
@@ -68,6 +70,7 @@ type Subscription struct {
 // an error ends Consume with that error. Consume returns nil once ctx has ended.
 func (c *Client) Consume(ctx context.Context, s Subscription, f func(ctx context.Context, g *Generation) error) error {
 	s.setDefaults()
+	s.Progress.begin()
 	balancer := kafkago.GroupBalancer(kafkago.RangeGroupBalancer{})
 	if s.Exclusive {
 		balancer = exclusive{since: time.Now()}
@@ -127,7 +130,7 @@ func (c *Client) generation(ctx, ended context.Context, s Subscription, gen *kaf
 	defer context.AfterFunc(ctx, cancel)()
 
 	g := &Generation{
-		ID: gen.ID, topic: s.Topic, maxBatch: s.MaxBatch, commit: gen.CommitOffsets, onError: s.OnError,
+		ID: gen.ID, topic: s.Topic, maxBatch: s.MaxBatch, commit: gen.CommitOffsets, onError: s.OnError, progress: s.Progress,
 		start: map[int]int64{}, done: map[int]int64{}, committed: map[int]int64{},
 	}
 	for _, a := range gen.Assignments[s.Topic] {
@@ -136,10 +139,11 @@ func (c *Client) generation(ctx, ended context.Context, s Subscription, gen *kaf
 	if err := c.resolve(gctx, s, g); err != nil {
 		return nil // only ctx ends it; the next generation tries again
 	}
+	s.Progress.assign(g.partitions, g.start)
 	g.chunks = make(chan []Record, len(g.partitions))
 	var running sync.WaitGroup
 	for _, p := range g.partitions {
-		fetch := &fetcher{client: c, topic: s.Topic, partition: p, offset: g.start[p], overtaken: s.OnOvertaken}
+		fetch := &fetcher{client: c, topic: s.Topic, partition: p, offset: g.start[p], overtaken: s.OnOvertaken, progress: s.Progress}
 		running.Go(func() { fetch.run(gctx, g.chunks, s.OnError) })
 	}
 	running.Go(func() { g.commitUntil(gctx) })
@@ -222,6 +226,7 @@ type Generation struct {
 	rest       []Record // of a chunk that did not fit into the last batch
 	commit     func(map[string]map[int]int64) error
 	onError    func(error)
+	progress   *Progress
 
 	mu        sync.Mutex
 	done      map[int]int64 // below these all is done
@@ -275,6 +280,7 @@ func (g *Generation) Done(partition int, next int64) {
 	defer g.mu.Unlock()
 	if next > g.start[partition] && next > g.done[partition] {
 		g.done[partition] = next
+		g.progress.doneTo(partition, next)
 	}
 }
 

@@ -31,6 +31,8 @@ type fetcher struct {
 	// overtaken is told when the offset was no longer there: records from..to-1 are lost to
 	// this reader.
 	overtaken func(partition int, from, to int64)
+	progress  *Progress // may be nil
+	end       int64     // of the partition, as the last answer told it
 }
 
 // next returns records in order of offset, or none if there was nothing new for
@@ -64,6 +66,7 @@ func (f *fetcher) read() ([]Record, error) {
 		return nil, err
 	}
 	batch := f.conn.ReadBatchWith(kafkago.ReadBatchConfig{MinBytes: 1, MaxBytes: fetchMaxBytes, MaxWait: fetchMaxWait})
+	f.end = batch.HighWaterMark()
 	var recs []Record
 	for {
 		r, err := batch.ReadMessage()
@@ -162,6 +165,7 @@ func (f *fetcher) run(ctx context.Context, out chan<- []Record, onError func(err
 			continue
 		}
 		failures = 0
+		f.progress.fetched(f.partition, recs, f.offset, f.end)
 		if len(recs) == 0 {
 			continue
 		}

@@ -181,3 +181,26 @@ func TestSleepEndsWithItsContext(t *testing.T) {
 		}
 	})
 }
+
+func TestMetricsTellWhatRuns(t *testing.T) {
+	families, err := newRegistry().Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, f := range families {
+		seen[f.GetName()] = true
+		if f.GetName() == "feedback_build_info" {
+			for _, l := range f.GetMetric()[0].GetLabel() {
+				if l.GetValue() == "" || l.GetName() == "goversion" && !strings.HasPrefix(l.GetValue(), "go") {
+					t.Errorf("feedback_build_info: %s = %q, want it told", l.GetName(), l.GetValue())
+				}
+			}
+		}
+	}
+	for _, want := range []string{"feedback_build_info", "go_goroutines", "process_cpu_seconds_total"} {
+		if !seen[want] {
+			t.Errorf("no metric %s", want)
+		}
+	}
+}
