@@ -9,6 +9,7 @@ import (
 
 	kafkago "github.com/segmentio/kafka-go"
 
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/failpoint"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/run"
 )
 
@@ -311,10 +312,12 @@ func (g *Generation) flush() {
 	if len(offsets) == 0 {
 		return
 	}
+	failpoint.Here(failpoint.BeforeCommit)
 	if err := g.commit(map[string]map[int]int64{g.topic: offsets}); err != nil {
 		g.onError(fmt.Errorf("commit: %w", Explain(err)))
 		return
 	}
+	failpoint.Here(failpoint.Committed)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for p, next := range offsets {

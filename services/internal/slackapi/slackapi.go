@@ -11,11 +11,13 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 	"time"
 
 	"github.com/slack-go/slack"
 
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/failpoint"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/run"
 )
 
@@ -52,8 +54,32 @@ func New(o Options) *slack.Client {
 	if !strings.HasSuffix(base, "/") {
 		base += "/"
 	}
+	client := &http.Client{Timeout: Timeout}
+	if failpoint.Built {
+		client.Transport = failing{}
+	}
 	return slack.New(o.BotToken.Value(), slack.OptionAPIURL(base),
-		slack.OptionAppLevelToken(o.AppToken.Value()), slack.OptionHTTPClient(&http.Client{Timeout: Timeout}))
+		slack.OptionAppLevelToken(o.AppToken.Value()), slack.OptionHTTPClient(client))
+}
+
+// failing has the points at which Slack has done, or not yet, what it was asked for.
+type failing struct{}
+
+// RoundTrip passes a point before a message is posted, and one after each success.
+func (failing) RoundTrip(r *http.Request) (*http.Response, error) {
+	method := path.Base(r.URL.Path)
+	if method == "chat.postMessage" {
+		failpoint.Here(failpoint.PostSending)
+	}
+	answer, err := http.DefaultTransport.RoundTrip(r)
+	switch {
+	case err != nil || answer.StatusCode != http.StatusOK:
+	case method == "chat.postMessage":
+		failpoint.Here(failpoint.PostAnswered)
+	case method == "chat.update":
+		failpoint.Here(failpoint.UpdateAnswered)
+	}
+	return answer, err
 }
 
 // Kind is what can be done about a problem.

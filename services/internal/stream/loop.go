@@ -15,6 +15,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/failpoint"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/feedback"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/health"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
@@ -109,6 +110,7 @@ func (l *Loop) generation(ctx context.Context, g source) {
 		if err != nil {
 			return
 		}
+		failpoint.Here(failpoint.StreamFetched)
 		work, cancel := drainable(ctx, l.drain())
 		err = l.process(work, g, batch)
 		cancel()
@@ -128,9 +130,11 @@ func (l *Loop) process(ctx context.Context, g source, batch []kafka.Record) erro
 	if err != nil {
 		return err
 	}
+	failpoint.Here(failpoint.StreamHandled)
 	if err := l.produce(ctx, batch, out); err != nil {
 		return err
 	}
+	failpoint.Here(failpoint.StreamProduced)
 	for _, r := range batch {
 		g.Done(r.Partition, r.Offset+1)
 	}

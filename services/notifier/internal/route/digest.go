@@ -8,6 +8,7 @@ import (
 
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/card"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/failpoint"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/slackapi"
 	"github.com/feedback-pipelines/feedback-pipelines/services/notifier/internal/sink"
 )
@@ -129,18 +130,25 @@ func (a *active) postDigest(ctx context.Context) {
 	if !a.awake(ctx) {
 		return
 	}
+	failpoint.Here(failpoint.DigestMade)
 	p.note.Place = place(at)
 	until := a.lend(p.note)
 	a.record(p.note)
-	if a.flush() != nil || time.Until(until) < postTimeout {
+	if a.flush() != nil {
 		return
 	}
+	failpoint.Here(failpoint.DigestIntent)
+	if time.Until(until) < postTimeout {
+		return
+	}
+	failpoint.Here(failpoint.DigestBeforePost)
 	typ, payload := a.digestPayload(p.id(), p.count)
 	stands, err := a.post(at, sink.Message{Card: p.card, Type: typ, Payload: payload})
 	if err != nil {
 		a.digestNotPosted(err)
 		return
 	}
+	failpoint.Here(failpoint.DigestPosted)
 	if !a.inTime(ctx, p.id(), stands, until) {
 		p.doubtful = true
 		return

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/failpoint"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/feedback"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/run"
@@ -84,6 +85,9 @@ func (a *active) bury(r kafka.Record, reason string, cause error, attempts int) 
 // next owner finds the same out from the topics.
 func (a *active) flush() error {
 	recs := a.pending()
+	if len(recs) > 1 && len(a.ends) > 0 {
+		failpoint.After(failpoint.OutcomesHalf, func() { _ = a.Write(a.hand, recs[:len(recs)/2]...) })
+	}
 	for delay := 200 * time.Millisecond; len(recs) > 0; delay = min(2*delay, 5*time.Second) {
 		err := a.Write(a.hand, recs...)
 		if err == nil {
@@ -99,6 +103,9 @@ func (a *active) flush() error {
 	}
 	if len(recs) > 0 {
 		a.Health.Good("kafka")
+	}
+	if len(recs) > 0 && len(a.ends) > 0 {
+		failpoint.Here(failpoint.OutcomesWritten)
 	}
 	for _, p := range a.ends {
 		if next, moved := a.track.done(p); moved {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/failpoint"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/feedback"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/run"
@@ -27,6 +28,9 @@ func (a *active) restore(ctx context.Context) error {
 	}
 	if err := a.again(ctx, func() error { return a.resolveOpen(ctx, open) }); err != nil {
 		return err
+	}
+	if len(open) > 0 {
+		failpoint.Here(failpoint.DoubtsResolved)
 	}
 	now := time.Now()
 	for _, id := range a.mem.Outdated() {

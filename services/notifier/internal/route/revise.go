@@ -9,6 +9,7 @@ import (
 
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/card"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/failpoint"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/slackapi"
 	"github.com/feedback-pipelines/feedback-pipelines/services/notifier/internal/memory"
 	"github.com/feedback-pipelines/feedback-pipelines/services/notifier/internal/sink"
@@ -20,7 +21,9 @@ func (a *active) revise(context.Context) {
 	it := a.revisions[0]
 	told, _ := a.mem.Get(it.id())
 	withdrawn := !a.wanted(it.event)
+	failpoint.Here(failpoint.RevisionChosen)
 	err := a.show(it, told, withdrawn)
+	failpoint.Here(failpoint.RevisionShown)
 	reason := ""
 	if err != nil {
 		p := slackapi.Explain(err)
@@ -121,6 +124,7 @@ func (a *active) showCount(id string) {
 	ctx, cancel := context.WithTimeout(a.hand, callTimeout)
 	defer cancel()
 	at := sink.Place{Channel: told.Channel, TS: told.TS}
+	failpoint.Here(failpoint.CountChosen)
 	err := a.change(ctx, at, func(b []slack.Block) ([]slack.Block, bool) { return card.WithCount(b, id, count) })
 	if err != nil {
 		p := slackapi.Explain(err)
@@ -132,6 +136,7 @@ func (a *active) showCount(id string) {
 	} else {
 		a.succeeded()
 	}
+	failpoint.Here(failpoint.CountShown)
 	delete(a.counts, id)
 	a.record(a.renote(id, told, count))
 }

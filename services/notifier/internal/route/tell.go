@@ -7,6 +7,7 @@ import (
 
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/card"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/failpoint"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/feedback"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/slackapi"
 	"github.com/feedback-pipelines/feedback-pipelines/services/notifier/internal/sink"
@@ -32,19 +33,26 @@ func (a *active) tell(ctx context.Context) {
 	if !a.awake(ctx) {
 		return
 	}
+	failpoint.Here(failpoint.CardChosen)
 	intent := a.note(it, feedbackv1.Notification_STATE_INTENT)
 	intent.Place = place(at)
 	intent.Count = uint32(it.count())
 	until := a.lend(intent)
 	a.record(intent)
-	if a.flush() != nil || time.Until(until) < postTimeout {
+	if a.flush() != nil {
+		return
+	}
+	failpoint.Here(failpoint.CardIntent)
+	if time.Until(until) < postTimeout {
 		return // too late to post on this lease: the next turn takes a new one
 	}
+	failpoint.Here(failpoint.CardBeforePost)
 	stands, err := a.post(at, a.cardOf(it))
 	if err != nil {
 		a.notPosted(it, until, err)
 		return
 	}
+	failpoint.Here(failpoint.CardPosted)
 	if !a.inTime(ctx, it.id(), stands, until) {
 		a.doubts[it.id()] = until.Add(-lease)
 		return

@@ -14,6 +14,7 @@ import (
 	"github.com/slack-go/slack"
 
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/failpoint"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/slackapi"
 	"github.com/feedback-pipelines/feedback-pipelines/services/slack-ingest/internal/event"
@@ -66,12 +67,16 @@ func (r *Reader) fresh(ctx context.Context, channel, since, until string, sweep 
 	if err != nil {
 		return err
 	}
+	if len(page) > 0 {
+		failpoint.Here(failpoint.SlackPageRead)
+	}
 	if err := r.take(ctx, channel, page, "", sweep); err != nil {
 		return err
 	}
 	if len(page) == 0 {
 		return nil
 	}
+	failpoint.Here(failpoint.SlackPageWritten)
 	top, bottom := page[len(page)-1].Timestamp, page[0].Timestamp
 	if more {
 		r.state.open(channel, since, bottom, top)
@@ -91,6 +96,7 @@ func (r *Reader) fill(ctx context.Context, channel string, g *feedbackv1.Gap, bo
 		if err := r.take(ctx, channel, page, "", sweep); err != nil {
 			return err
 		}
+		failpoint.Here(failpoint.SlackGapWritten)
 		if !more || before(g.GetUntil(), bound) {
 			r.state.shut(channel, g)
 			return r.save(ctx)
@@ -141,6 +147,7 @@ func (r *Reader) changes(ctx context.Context, channel string, sweep bool) error 
 			return err
 		}
 	}
+	failpoint.Here(failpoint.SlackChangesWritten)
 	r.state.raise(channel+changes, began)
 	return r.save(ctx)
 }

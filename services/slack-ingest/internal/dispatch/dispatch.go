@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/failpoint"
 	"github.com/feedback-pipelines/feedback-pipelines/services/slack-ingest/internal/event"
 	"github.com/feedback-pipelines/feedback-pipelines/services/slack-ingest/internal/ingest"
 )
@@ -97,7 +98,9 @@ func (d *Dispatcher) run(work context.Context, lane chan Item) {
 		for n := range batch {
 			changes[n] = batch[n].Change
 		}
+		failpoint.Here(failpoint.SlackReceived)
 		results := d.handle(work, changes)
+		failpoint.Here(failpoint.SlackWritten)
 		for n, r := range results {
 			err := r.Err
 			if err == nil && d.now().Sub(batch[n].Arrived) > Limit {

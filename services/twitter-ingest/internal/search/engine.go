@@ -20,6 +20,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/failpoint"
 	"github.com/feedback-pipelines/feedback-pipelines/services/twitter-ingest/internal/budget"
 	"github.com/feedback-pipelines/feedback-pipelines/services/twitter-ingest/internal/intake"
 	"github.com/feedback-pipelines/feedback-pipelines/services/twitter-ingest/internal/pace"
@@ -228,13 +229,20 @@ func (e *Engine) page(work context.Context, g window.Gap, q xapi.Query) (window.
 		q = e.query(g) // a smaller page is another query: its position is asked for instead of the token
 		q.Max = reserved.N
 	}
+	failpoint.Here(failpoint.XReserved)
 	answer, err := e.o.Search(work, q)
 	if err != nil {
 		e.refund(reserved, err)
 		return g, "", err
 	}
+	if answer.Page.Len() > 0 {
+		failpoint.Here(failpoint.XPageRead)
+	}
 	if err := e.o.Take(work, e.o.Live, answer.Page); err != nil {
 		return g, "", err
+	}
+	if answer.Page.Len() > 0 {
+		failpoint.Here(failpoint.XPageWritten)
 	}
 	ids, bad := intake.IDs(answer.Page)
 	e.o.Progress.Settle(reserved, ids, bad)

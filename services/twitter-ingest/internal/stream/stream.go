@@ -15,6 +15,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/failpoint"
 	"github.com/feedback-pipelines/feedback-pipelines/services/twitter-ingest/internal/budget"
 	"github.com/feedback-pipelines/feedback-pipelines/services/twitter-ingest/internal/pace"
 	"github.com/feedback-pipelines/feedback-pipelines/services/twitter-ingest/internal/post"
@@ -234,9 +235,11 @@ func (s *Stream) handle(work context.Context, batch []line, m *meter) error {
 		}
 	}
 	if len(pages) > 0 {
+		failpoint.Here(failpoint.XStreamRead)
 		if err := s.o.Take(work, time.Hour, pages...); err != nil {
 			return err
 		}
+		failpoint.Here(failpoint.XStreamWritten)
 	}
 	if err := m.top(work); err != nil {
 		return err
