@@ -7,7 +7,7 @@ TOOL := hack/tools/tool
 BROKER := bin/kafka
 
 # What `make demo` takes; see `make help`.
-export DURATION PIPELINE CORPUS RATE SIMULATOR KAFKA DATA SEED
+export DURATION PIPELINE CORPUS RATE SIMULATOR KAFKA DATA SEED SEEDS BROKERS ONLY TOGETHER
 
 .PHONY: help
 help: ## List the targets

@@ -38,6 +38,8 @@ type blow struct {
 	what string
 	// lasting is true where nothing is expected to move until it was mended: time without progress counts from then on.
 	lasting bool
+	// flows is the hop at which it is seen that things move again after it was mended; none: nowhere in particular.
+	flows hop
 	// do breaks it and mends it again before it returns, even if ctx ends.
 	do func(ctx context.Context) error
 }
@@ -58,6 +60,11 @@ func known(names []string) error {
 
 // faults lists all ways of breaking something.
 func faults() []fault {
+	return append(single(), pairs()...)
+}
+
+// single lists the ways of breaking one thing.
+func single() []fault {
 	return slices.Concat(processFaults(), slackFaults(), xFaults(), networkFaults(), brokerFaults())
 }
 
@@ -66,6 +73,11 @@ func processFaults() []fault {
 		{kind: "kill", weight: 6, goal: afterKill, prepare: kill},
 		{kind: "terminate", weight: 2, goal: afterKill, prepare: terminate},
 		{kind: "freeze", weight: 4, prepare: freeze},
+		{kind: "simulator killed", weight: 2, prepare: func(st *stage) blow {
+			return blow{what: "kill -9 the simulator of Slack and X; it carries on from its folder", lasting: true, do: func(ctx context.Context) error {
+				return st.loop.CrashSimulator(context.WithoutCancel(ctx), true)
+			}}
+		}},
 	}
 }
 
@@ -138,8 +150,8 @@ func slackFaults() []fault {
 			d := st.between(5*time.Second, 15*time.Second)
 			return blow{what: fmt.Sprintf("Slack's sockets say nothing for %s", d), lasting: true, do: st.simulatorFault(d, map[string]any{"kind": "half_open", "target": "slack"})}
 		}},
-		{kind: "revoke bot", weight: 1, goal: afterRestore, prepare: revoke("bot")},
-		{kind: "revoke app", weight: 1, goal: afterRestore, prepare: revoke("app")},
+		{kind: "revoke bot", weight: 1, goal: afterRestore, prepare: revoke("bot", posted)},
+		{kind: "revoke app", weight: 1, goal: afterRestore, prepare: revoke("app", fromSlack)},
 	}
 }
 
@@ -158,7 +170,7 @@ func xFaults() []fault {
 			d := st.between(5*time.Second, 30*time.Second)
 			return blow{what: fmt.Sprintf("X's stream says nothing for %s", d), lasting: true, do: st.simulatorFault(d, map[string]any{"kind": "half_open", "target": "x"})}
 		}},
-		{kind: "revoke x", weight: 1, goal: afterRestore, prepare: revoke("x")},
+		{kind: "revoke x", weight: 1, goal: afterRestore, prepare: revoke("x", fromX)},
 	}
 }
 
@@ -180,11 +192,11 @@ func atOnce(kind, target, what string) func(*stage) blow {
 	}
 }
 
-// revoke takes a token away and gives it back.
-func revoke(token string) func(*stage) blow {
+// revoke takes a token away and gives it back; flows is the hop that stands still without it.
+func revoke(token string, flows hop) func(*stage) blow {
 	return func(st *stage) blow {
 		d := st.between(5*time.Second, 15*time.Second)
-		return blow{what: fmt.Sprintf("the %s token is revoked for %s", token, d), lasting: true, do: func(ctx context.Context) error {
+		return blow{what: fmt.Sprintf("the %s token is revoked for %s", token, d), lasting: true, flows: flows, do: func(ctx context.Context) error {
 			if err := st.loop.Fault(ctx, map[string]any{"kind": "revoke", "target": token}); err != nil {
 				return err
 			}

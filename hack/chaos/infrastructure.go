@@ -21,23 +21,23 @@ func networkFaults() []fault {
 	return []fault{
 		{kind: "network to Slack or X", weight: 5, prepare: func(st *stage) blow {
 			name := pick(st, st.worldly())
-			return st.disturb("network to Slack or X", name, []*proxy.Link{st.links[name].world})
+			return st.disturb("network to Slack or X", name, st.links[name].world)
 		}},
 		{kind: "network to Kafka", weight: 5, possible: hasKafka, prepare: func(st *stage) blow {
 			p := st.process()
-			return st.disturb("network to Kafka", p.Name, st.links[p.Name].kafka)
+			return st.disturb("network to Kafka", p.Name, st.links[p.Name].kafka...)
 		}},
 		{kind: "network to one broker", weight: 2, possible: hasReplicas, prepare: func(st *stage) blow {
 			p := st.process()
 			all := st.links[p.Name].kafka
 			i := st.rng.IntN(len(all))
-			return st.disturb(fmt.Sprintf("network to broker %d", i+1), p.Name, all[i:i+1])
+			return st.disturb(fmt.Sprintf("network to broker %d", i+1), p.Name, all[i])
 		}},
 	}
 }
 
 // disturb cuts, silences or slows the links of a process for a while.
-func (st *stage) disturb(what, process string, all []*proxy.Link) blow {
+func (st *stage) disturb(what, process string, all ...*proxy.Link) blow {
 	state := pick(st, []proxy.State{proxy.Refused, proxy.Silent, proxy.Slow})
 	d, delay := st.between(5*time.Second, 20*time.Second), st.between(100*time.Millisecond, time.Second)
 	text := fmt.Sprintf("%s: %s of %s for %s", state, what, process, d)

@@ -3,7 +3,8 @@
 // everything is mended and drained, and the auditor judges: status 0 only if nothing was lost and nothing was told
 // twice, whatever was broken. It says too for how long nothing moved after each kind of fault, and judges nobody by it.
 //
-// Every flag is an environment variable too: SEED, DURATION, RATE, BROKERS, PIPELINE, CORPUS, DATA.
+// Every flag is an environment variable too: SEED, DURATION, RATE, BROKERS, ONLY, TOGETHER, PIPELINE, CORPUS,
+// DATA.
 package main
 
 import (
@@ -35,6 +36,7 @@ type settings struct {
 	rate     float64       // posts a second
 	brokers  int           // 1 or 3 of Apache Kafka; 0: the embedded broker
 	only     []string      // kinds of faults; empty: all
+	together int           // faults at a time, 1 or 2
 	manifest string
 	corpus   string
 	bin      string
@@ -99,7 +101,8 @@ func parse(args []string, getenv func(string) string, stderr io.Writer) (setting
 	duration := flags.String("duration", env("DURATION", "5m"), "DURATION: how long people talk and things break")
 	rate := flags.String("rate", env("RATE", "200"), "RATE: posts a second")
 	brokers := flags.String("brokers", env("BROKERS", "3"), "BROKERS: of Apache Kafka, 3 or 1; 0: the embedded broker")
-	only := flags.String("only", "", "`kinds` of faults, comma separated; default: all")
+	only := flags.String("only", env("ONLY", ""), "ONLY: `kinds` of faults, comma separated; default: all")
+	together := flags.String("together", env("TOGETHER", "1"), "TOGETHER: faults at a time; 2: always two at once")
 	flags.StringVar(&s.manifest, "pipeline", env("PIPELINE", filepath.Join(root, "hack/chaos/pipeline.yaml")), "PIPELINE: `manifest` to run")
 	flags.StringVar(&s.corpus, "corpus", env("CORPUS", filepath.Join(root, "hack/demo/corpus.tsv")), "CORPUS: `file` of texts, one a line, or label<TAB>text")
 	flags.StringVar(&s.dataDir, "data", env("DATA", ""), "DATA: `folder` for records, history and logs; default: a temporary one, kept if the run failed")
@@ -120,6 +123,9 @@ func parse(args []string, getenv func(string) string, stderr io.Writer) (setting
 	}
 	if s.brokers, err = strconv.Atoi(*brokers); err != nil || s.brokers != 0 && s.brokers != 1 && s.brokers != 3 {
 		errs = append(errs, fmt.Errorf("BROKERS: %q; want 3, 1, or 0 for the embedded one", *brokers))
+	}
+	if s.together, err = strconv.Atoi(*together); err != nil || s.together < 1 || s.together > 2 {
+		errs = append(errs, fmt.Errorf("TOGETHER: %q; want 1 or 2", *together))
 	}
 	if *only != "" {
 		s.only = strings.Split(*only, ",")

@@ -32,7 +32,7 @@ func TestParse(t *testing.T) {
 	}
 	for _, c := range []struct{ arg, want string }{
 		{"-seed=x", "SEED"}, {"-duration=5", "DURATION"}, {"-duration=0s", "DURATION"}, {"-rate=0", "RATE"}, {"-rate=5000", "RATE"},
-		{"-brokers=2", "BROKERS"}, {"-only=earthquake", "slack429"},
+		{"-brokers=2", "BROKERS"}, {"-together=3", "TOGETHER"}, {"-only=earthquake", "slack429"},
 	} {
 		if _, err := parse([]string{c.arg}, env(), io.Discard); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("parse(%s) = %v, want an error with %s", c.arg, err, c.want)
@@ -52,6 +52,14 @@ func TestADeckFollowsFromItsSeed(t *testing.T) {
 	if got, want := deck(1), deck(1); !slices.Equal(got, want) {
 		t.Errorf("the same seed deals %v and %v", got, want)
 	}
+	one, two := &stage{rng: rand.New(rand.NewPCG(1, 0))}, &stage{rng: rand.New(rand.NewPCG(1, 0)), s: settings{together: 2}}
+	for range 100 {
+		f, _ := one.draw()
+		g, ok := two.draw()
+		if f.kind == "" || !ok || g.kind != "two at once" {
+			t.Fatalf("drew %q and %q, want one kind, and two at once", f.kind, g.kind)
+		}
+	}
 	if slices.Equal(deck(1), deck(2)) {
 		t.Error("two seeds deal the same")
 	}
@@ -68,8 +76,8 @@ func TestADeckFollowsFromItsSeed(t *testing.T) {
 func TestEveryKindIsNamedOnceAndWeighs(t *testing.T) {
 	seen := map[string]bool{}
 	for _, f := range faults() {
-		if seen[f.kind] || f.weight < 1 || f.prepare == nil {
-			t.Errorf("%q: twice, without weight, or nothing to do", f.kind)
+		if seen[f.kind] || f.weight < 1 || f.prepare == nil || strings.Contains(f.kind, ",") {
+			t.Errorf("%q: twice, without weight, nothing to do, or a comma in its name", f.kind)
 		}
 		seen[f.kind] = true
 	}
@@ -107,13 +115,18 @@ func TestTheManifestHasWhatIsPromised(t *testing.T) {
 
 func TestReport(t *testing.T) {
 	r := &report{}
-	r.add("kill -9 notifier", afterKill, [hops]time.Duration{time.Second, 3 * time.Second})
-	r.add("kill -9 notifier", afterKill, [hops]time.Duration{2 * time.Second, time.Second})
-	r.add("revoke bot", afterRestore, [hops]time.Duration{0, time.Minute})
+	ago := func(d time.Duration) *time.Duration { return &d }
+	r.add("kill -9 notifier", afterKill, effect{still: [hops]time.Duration{scored: time.Second, told: 3 * time.Second}})
+	r.add("kill -9 notifier", afterKill, effect{still: [hops]time.Duration{scored: 2 * time.Second, told: time.Second}})
+	r.add("revoke bot", afterRestore, effect{flows: ago(time.Minute)})
+	r.add("revoke bot", afterRestore, effect{flows: ago(time.Second)})
+	r.add("revoke x", afterRestore, effect{still: [hops]time.Duration{told: time.Minute}, flows: ago(time.Second)})
 	var b strings.Builder
 	r.print(&b)
 	for _, want := range []string{
-		"kill -9 notifier                       2           2.0 s           3.0 s  < 10s\n", "60.0 s  < 30s  missed\n", "3 faults of 2 kinds; 1 kinds missed", "ledger: sent 0",
+		"kill -9 notifier                       2           2.0 s           3.0 s               < 10s\n",
+		"revoke bot                             2           0.0 s           0.0 s       60.0 s  < 30s  missed\n",
+		"revoke x                               1           0.0 s          60.0 s        1.0 s  < 30s\n", "5 faults of 3 kinds; 1 kinds missed", "ledger: sent 0",
 	} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("report:\n%s\nwant %q in it", b.String(), want)

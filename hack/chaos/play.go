@@ -63,10 +63,7 @@ func (st *stage) still(from time.Time) [hops]time.Duration {
 // deck is every fault as often as its weight, in a random order.
 func (st *stage) deck() []fault {
 	var deck []fault
-	for _, f := range faults() {
-		if f.possible != nil && !f.possible(st) || len(st.s.only) > 0 && !slices.Contains(st.s.only, f.kind) {
-			continue
-		}
+	for _, f := range st.wanted(st.possible(faults())) {
 		for range f.weight {
 			deck = append(deck, f)
 		}
@@ -75,17 +72,47 @@ func (st *stage) deck() []fault {
 	return deck
 }
 
+// possible are those of the faults that this stage can have.
+func (st *stage) possible(all []fault) []fault {
+	return slices.DeleteFunc(all, func(f fault) bool { return f.possible != nil && !f.possible(st) })
+}
+
+// wanted are those of the faults that were asked for; all, if none was.
+func (st *stage) wanted(all []fault) []fault {
+	if len(st.s.only) == 0 {
+		return all
+	}
+	return slices.DeleteFunc(all, func(f fault) bool { return !slices.Contains(st.s.only, f.kind) })
+}
+
+// draw takes the next fault from the deck, or, where two are to be broken at a time, the next two as one.
+func (st *stage) draw() (fault, bool) {
+	next := func() (fault, bool) {
+		if len(st.cards) == 0 {
+			st.cards = st.deck()
+		}
+		if len(st.cards) == 0 {
+			return fault{}, false
+		}
+		f := st.cards[0]
+		st.cards = st.cards[1:]
+		return f, true
+	}
+	f, ok := next()
+	if !ok || st.s.together < 2 {
+		return f, ok
+	}
+	g, _ := next()
+	return fault{kind: "two at once", prepare: func(st *stage) blow { return st.together(f.prepare(st), g.prepare(st)) }}, true
+}
+
 // breakThings draws one fault after another, with a recovery after each, until ctx ends.
 func (st *stage) breakThings(ctx context.Context, r *report, begun time.Time) {
-	var deck []fault
 	for ctx.Err() == nil {
-		if len(deck) == 0 {
-			if deck = st.deck(); len(deck) == 0 {
-				return
-			}
+		f, ok := st.draw()
+		if !ok {
+			return
 		}
-		f := deck[0]
-		deck = deck[1:]
 		b := f.prepare(st)
 		rest := st.between(2*time.Second, 8*time.Second)
 		if b.row == "" {
@@ -101,9 +128,13 @@ func (st *stage) breakThings(ctx context.Context, r *report, begun time.Time) {
 		}
 		st.recovered(ctx)
 		_ = hold(ctx, rest) // ends the loop
-		still := st.still(from)
-		r.add(b.row, f.goal, still)
-		st.say(begun, "  nothing scored for %s, nothing told for %s", seconds(still[scored]), seconds(still[told]))
+		e := effect{still: st.still(from)}
+		if b.flows != none {
+			d := st.progress.until(b.flows, from, time.Now())
+			e.flows = &d
+		}
+		r.add(b.row, f.goal, e)
+		st.say(begun, "  %s", e)
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"sync"
@@ -20,8 +21,12 @@ const noted = 100 * time.Millisecond
 type hop int
 
 const (
-	scored hop = iota // a record in the scored topic
-	told              // an outcome in the notifications
+	none      hop = iota
+	scored        // a record in the scored topic
+	told          // an outcome in the notifications
+	posted        // an outcome that stands in a channel: a card or a digest
+	fromSlack     // a record in the scored topic that Slack told of
+	fromX         // the same of X
 	hops
 )
 
@@ -67,7 +72,9 @@ func watch(ctx context.Context, plan executor.Plan) (*progress, error) {
 	}
 	ctx, p.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	now := time.Now()
-	p.last = [hops]time.Time{now, now}
+	for at := range hops {
+		p.last[at] = now
+	}
 	p.running.Go(func() { p.follow(ctx) })
 	return p, nil
 }
@@ -82,24 +89,50 @@ func (p *progress) follow(ctx context.Context) {
 	for ctx.Err() == nil {
 		var n [hops]int
 		p.client.PollFetches(ctx).EachRecord(func(r *kgo.Record) {
-			if at := p.topics[r.Topic]; at == scored || outcome(r.Value) {
-				n[at]++
+			switch at := p.topics[r.Topic]; {
+			case at == told:
+				outcome, stands := outcome(r.Value)
+				n[told] += outcome
+				n[posted] += stands
+			case at == scored:
+				n[scored]++
+				n[platform(r.Key)]++
 			}
 		})
 		p.add(time.Now(), n)
 	}
 }
 
-// outcome is true for a notification that says what became of an event.
-func outcome(value []byte) bool {
+// platform is the hop of the platform that an event with the key came from.
+func platform(key []byte) hop {
+	switch {
+	case bytes.HasPrefix(key, []byte("slack:")):
+		return fromSlack
+	case bytes.HasPrefix(key, []byte("x:")):
+		return fromX
+	}
+	return none
+}
+
+// outcome is 1 for a notification that says what became of an event; stands is 1 if that is to be seen in a channel.
+func outcome(value []byte) (outcome, stands int) {
 	var n feedbackv1.Notification
-	return proto.Unmarshal(value, &n) == nil && n.GetState() != feedbackv1.Notification_STATE_INTENT
+	if proto.Unmarshal(value, &n) != nil {
+		return 0, 0
+	}
+	switch n.GetState() {
+	case feedbackv1.Notification_STATE_INTENT:
+		return 0, 0
+	case feedbackv1.Notification_STATE_POSTED, feedbackv1.Notification_STATE_DIGESTED:
+		return 1, 1
+	}
+	return 1, 0
 }
 
 func (p *progress) add(now time.Time, n [hops]int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for at := range hops {
+	for at := scored; at < hops; at++ {
 		if n[at] == 0 {
 			continue
 		}
@@ -134,4 +167,17 @@ func (p *progress) longest(at hop, from, to time.Time) time.Duration {
 		most = max(most, end.Sub(begin))
 	}
 	return most
+}
+
+// until is how long after a time a hop made progress: until now, if it made none. What it made within the shortest
+// standstill that is remembered counts as at once.
+func (p *progress) until(at hop, from, now time.Time) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, g := range append(slices.Clone(p.gaps[at]), gap{p.last[at], now}) {
+		if !g.from.After(from) && g.to.After(from) {
+			return g.to.Sub(from)
+		}
+	}
+	return 0
 }

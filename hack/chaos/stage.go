@@ -40,6 +40,7 @@ type stage struct {
 	links    map[string]*links // by the process's name
 	admin    *kadm.Client
 	progress *progress
+	cards    []fault // what is left of the deck
 	log      io.Closer
 }
 

@@ -225,6 +225,18 @@ func (l *Loop) Fault(ctx context.Context, fault map[string]any) error {
 	return l.simulator.fault(ctx, fault)
 }
 
+// CrashSimulator kills the simulator, starts it again on what it kept, and has people talk on if talking is true. All
+// its faults and connections end with it.
+func (l *Loop) CrashSimulator(ctx context.Context, talking bool) error {
+	if l.simulator == nil {
+		return errors.New("there is no simulator to kill")
+	}
+	if err := l.simulator.crash(ctx); err != nil {
+		return err
+	}
+	return l.simulator.traffic(ctx, talking, l.options.Rate)
+}
+
 // Say prints a line between those of the view.
 func (l *Loop) Say(format string, args ...any) { l.out.say(format, args...) }
 

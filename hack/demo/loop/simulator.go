@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/feedback-pipelines/feedback-pipelines/hack/local/executor"
@@ -58,6 +59,26 @@ func startSimulator(ctx context.Context, address, events string, channels []stri
 		return nil, fmt.Errorf("start the simulator: %w", err)
 	}
 	return s, nil
+}
+
+// crash kills it and returns when it answers again, from the folder that keeps all that was said. It is silent then.
+func (s *simulator) crash(ctx context.Context) error {
+	before := s.process.Processes()[0].Restarts
+	if err := s.process.Kill("simulator", syscall.SIGKILL); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, readyLimit)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for s.process.Processes()[0].Restarts == before {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("the simulator was killed and does not come back: %w", ctx.Err())
+		}
+	}
+	return s.process.WaitReady(ctx)
 }
 
 // traffic starts or stops what people say, at so many posts a second.
