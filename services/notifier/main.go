@@ -8,6 +8,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -107,11 +108,12 @@ func ping(ctx context.Context, client *kafka.Client, reporter *health.Reporter) 
 }
 
 // newRoutes builds the routes. Those of one app share what is known of its workspace, and
-// those of one channel its pace.
+// those of one channel its pace, and those of one token its limits.
 func newRoutes(p *run.Process, cfg *config, client *kafka.Client, reporter *health.Reporter) []*route.Route {
 	type app struct {
 		api       *slack.Client
 		directory *slackapi.Directory
+		quota     *sink.Quota
 	}
 	apps, pacers := map[slackapi.Options]app{}, &sink.Pacers{}
 	metrics := route.NewMetrics(p.Metrics)
@@ -122,10 +124,10 @@ func newRoutes(p *run.Process, cfg *config, client *kafka.Client, reporter *heal
 		a, ok := apps[o]
 		if !ok {
 			api := slackapi.New(o)
-			a = app{api, slackapi.NewDirectory(api)}
+			a = app{api, slackapi.NewDirectory(api), sink.NewQuota()}
 			apps[o] = a
 		}
-		channel := strings.ToLower(strings.TrimPrefix(rc.Slack.Channel, "#"))
+		channel := normal(rc.Slack.Channel)
 		out = append(out, &route.Route{
 			Config: rc.config(), Pipeline: cfg.Pipeline, Owner: owner, Topics: cfg.Topics,
 			Format: feedback.Format(cfg.ValueFormat), Write: client.Write,
@@ -133,9 +135,13 @@ func newRoutes(p *run.Process, cfg *config, client *kafka.Client, reporter *heal
 				return client.Scan(ctx, cfg.Topics.Notifications, f)
 			},
 			Sink:   sink.New(a.api, a.directory, cfg.Pipeline, rc.Name, rc.Slack.Channel),
-			Pacer:  pacers.For(rc.Slack.APIURL + " " + channel),
+			Pace:   func(id string) *sink.Pacer { return pacers.For(rc.Slack.APIURL + " " + cmp.Or(normal(id), channel)) },
+			Quota:  a.quota,
 			Health: reporter, Metrics: metrics, Log: p.Log.With("route", rc.Name),
 		})
 	}
 	return out
 }
+
+// normal is a channel's name or id as a key.
+func normal(channel string) string { return strings.ToLower(strings.TrimPrefix(channel, "#")) }

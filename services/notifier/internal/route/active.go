@@ -9,6 +9,7 @@ import (
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/card"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
 	"github.com/feedback-pipelines/feedback-pipelines/services/notifier/internal/memory"
+	"github.com/feedback-pipelines/feedback-pipelines/services/notifier/internal/sink"
 )
 
 // active is a route while this process owns it. All of it belongs to one goroutine.
@@ -17,6 +18,8 @@ type active struct {
 	g    Generation
 	hand context.Context // for what is finished after the generation's end
 	mem  *memory.Memory
+	// pacer gives the turns in the channel.
+	pacer *sink.Pacer
 
 	track *tracker
 	out   []*feedbackv1.Notification // to be written
@@ -27,9 +30,12 @@ type active struct {
 	bytes     int                  // of the waiting ones
 	byID      map[string]*item     // waiting ones, their copies and those of the digest in hand
 	byKey     map[string]*item     // waiting ones by collapse key
-	revisions []*item              // changes of what was told, oldest first
-	revising  map[string]*item     // the same by event
-	counts    map[string]time.Time // cards that show an old count, and since when
+	changes   map[string]*change   // of messages that stand, by message
+	revisions []*change            // those with revisions of what was told, oldest first
+	recounts  []*change            // those with counts that are old, oldest first
+	revising  map[string]*item     // the revisions by event
+	uncounted map[string]time.Time // events with an old count that no message shows, and since when
+	rest      time.Time            // nothing that stands is changed before this
 	doubts    map[string]time.Time // events that may have been posted, and when at the earliest
 	suspects  []suspect
 	digest    *parcel // the digest in hand
@@ -74,9 +80,9 @@ func (it *item) newest() uint64 {
 func newActive(hand context.Context, r *Route, g Generation) *active {
 	now := time.Now()
 	return &active{
-		Route: r, g: g, hand: hand, mem: memory.New(r.Name, card.Shown), track: newTracker(),
-		byID: map[string]*item{}, byKey: map[string]*item{}, revising: map[string]*item{},
-		counts: map[string]time.Time{}, doubts: map[string]time.Time{}, alive: now, fetched: now, swept: now,
+		Route: r, g: g, hand: hand, mem: memory.New(r.Name, card.Shown), pacer: r.Pace(""), track: newTracker(),
+		byID: map[string]*item{}, byKey: map[string]*item{}, changes: map[string]*change{}, revising: map[string]*item{},
+		uncounted: map[string]time.Time{}, doubts: map[string]time.Time{}, alive: now, fetched: now, swept: now,
 	}
 }
 
@@ -151,7 +157,7 @@ func (a *active) take(batch []kafka.Record) {
 
 // full tells that nothing more is taken for now: lag grows in Kafka instead.
 func (a *active) full() bool {
-	return len(a.byID) >= maxDigest || len(a.revisions) >= maxDigest || a.bytes > maxBytes || a.track.held() > maxHeld
+	return len(a.byID) >= maxDigest || len(a.revising) >= maxDigest || a.bytes > maxBytes || a.track.held() > maxHeld
 }
 
 // checkPause notices that the process was stopped and then holds still until a heartbeat
@@ -174,11 +180,28 @@ func (a *active) awake(ctx context.Context) bool {
 // most.
 func (a *active) nap() time.Duration {
 	now := time.Now()
-	if a.next(now) == nil {
+	job := a.next(now)
+	if job.do == nil {
 		return tick
 	}
-	return min(tick, max(a.Pacer.Wait(now), a.trouble.until.Sub(now), a.still.Sub(now), time.Millisecond))
+	return min(tick, max(a.pacer.Wait(now), job.wait(now), a.trouble.until.Sub(now), a.still.Sub(now), time.Millisecond))
 }
+
+// job is something to do. It waits for its turn in the channel and for its budget, if it has
+// one.
+type job struct {
+	do     func(context.Context)
+	budget *sink.Budget
+}
+
+func (j job) wait(now time.Time) time.Duration {
+	if j.budget == nil {
+		return 0
+	}
+	return j.budget.Wait(now)
+}
+
+func (j job) take(now time.Time) bool { return j.budget == nil || j.budget.Take(now) == 0 }
 
 // act does the next thing if it is its turn.
 func (a *active) act(ctx context.Context) bool {
@@ -187,32 +210,41 @@ func (a *active) act(ctx context.Context) bool {
 		return false
 	}
 	job := a.next(now)
-	if job == nil || a.Pacer.Take(now) > 0 {
+	if job.do == nil || a.pacer.Wait(now) > 0 || !job.take(now) || a.pacer.Take(now) > 0 {
 		return false
 	}
 	a.alternate = !a.alternate
-	job(ctx)
-	a.Pacer.Done(time.Now())
+	job.do(ctx)
+	a.pacer.Done(time.Now())
 	_ = a.flush()
 	a.checkPause() // slow, or stopped in the middle: it cannot be told
 	return true
 }
 
-// next chooses what to do: what makes good a doubt, then what people wait for, changes of
-// what stands in turn with new events, and counts last.
-func (a *active) next(now time.Time) func(context.Context) {
-	news := a.nextTold(now)
+// next chooses what to do: what makes good a doubt, then what people wait for, which is new
+// events, and changes of what stands only in turn with them once they have waited for
+// changeLate; counts last. What has no budget left gives way.
+func (a *active) next(now time.Time) job {
+	told := job{a.nextTold(now), a.Quota.Posts}
+	changed := job{nil, a.Quota.Updates}
+	if len(a.revisions) > 0 && !now.Before(a.rest) {
+		changed.do = a.revise
+	}
 	switch {
 	case a.suspectDue(now):
-		return a.checkSuspects
+		return job{a.checkSuspects, nil}
 	case a.digest != nil:
-		return a.postDigest
-	case len(a.revisions) > 0 && (news == nil || a.alternate):
-		return a.revise
-	case news != nil:
-		return news
+		return job{a.postDigest, a.Quota.Posts}
+	case told.do != nil && (changed.do == nil || changed.wait(now) > 0):
+		return told
+	case told.do != nil && told.wait(now) == 0 && !(a.alternate && now.Sub(a.revisions[0].since) > changeLate):
+		return told
+	case changed.do != nil:
+		return changed
+	case !now.Before(a.rest):
+		changed.do = a.nextCount(now)
 	}
-	return a.nextCount(now)
+	return changed
 }
 
 // nextTold chooses how waiting events are told: one by one, or as a digest.
@@ -249,6 +281,7 @@ func (a *active) observe() {
 		return
 	}
 	a.observed = now
+	a.countQuietly(now)
 	pending, overdue, oldest := 0, 0, time.Duration(0)
 	for _, it := range a.waiting {
 		pending += it.count()

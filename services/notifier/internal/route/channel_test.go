@@ -66,8 +66,14 @@ func (w *world) find(ts string) *message {
 }
 
 func (p *process) Update(ctx context.Context, at sink.Place, m sink.Message) error {
+	if p.w.refuse != nil {
+		if err := p.w.refuse(m); err != nil {
+			return err
+		}
+	}
 	gone := false
 	err := p.call(ctx, "update", "", func() {
+		p.w.updates = append(p.w.updates, time.Now())
 		if old := p.w.find(at.TS); old != nil {
 			old.m, old.updates = m, old.updates+1
 		} else {

@@ -51,14 +51,17 @@ var everything = script{
 	{30 * time.Second, func(w *world) {
 		w.say("x:10", "burst 10, edited", revision(3))
 		w.say("x:11", "", revision(4), deleted)
+		w.say("x:12", "burst 12, edited", revision(5))
+		w.say("x:17", "burst 13")
 	}},
+	{31 * time.Second, func(w *world) { w.say("x:12", "burst 12, edited again", revision(6)) }},
 }
 
 var everythingConfig = config(func(c *Config) { c.DigestAfter = 3 })
 
 func checkEverything(t *testing.T, w *world) {
 	t.Helper()
-	w.once(t, "x:1", "x:3", "x:10", "x:12", "x:13", "x:14", "x:15")
+	w.once(t, "x:1", "x:3", "x:10", "x:12", "x:13", "x:14", "x:15", "x:17")
 	shown := ""
 	for _, m := range w.standing() {
 		shown += m.text()
@@ -73,24 +76,36 @@ func checkEverything(t *testing.T, w *world) {
 			t.Errorf("%q does not stand: %s", has, m.text())
 		}
 	}
+	for _, has := range []string{"burst 10, edited", "burst 12, edited again", "said *2 times*"} {
+		if !strings.Contains(shown, has) {
+			t.Errorf("%q does not stand: %s", has, shown)
+		}
+	}
+	for id, want := range map[string]uint64{"x:10": 3, "x:12": 6} {
+		if n := w.latest()[id]; n.GetRevision() != want {
+			t.Errorf("%s is recorded at revision %d, want %d: %v", id, n.GetRevision(), want, n)
+		}
+	}
 	if got := w.tellings()["x:2"]; got > 1 {
 		t.Errorf("x:2 is told %d times", got)
 	}
 }
 
 // TestACrashAtEveryStep kills the process at each of its deeds in turn, before the deed and
-// after it: between intent and post, post and answer, answer and outcome, outcome and
+// after it, or with half of what it writes written: between intent and post, post and answer, answer and outcome, outcome and
 // commit, in a digest.
 func TestACrashAtEveryStep(t *testing.T) {
 	at := map[string]int{}
-	for _, after := range []bool{false, true} {
+	for _, when := range []string{"before", "after", "torn"} {
 		for n := 1; ; n++ {
 			died := ""
-			t.Run(fmt.Sprintf("after=%v/%d", after, n), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s/%d", when, n), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					w := newWorld(t)
 					said := everything.play(w)
-					p := w.start(everythingConfig, "process-1", func(p *process) { p.crashAt, p.after = n, after })
+					p := w.start(everythingConfig, "process-1", func(p *process) {
+						p.crashAt, p.after, p.torn = n, when != "before", when == "torn"
+					})
 					<-said
 					w.live(t, everythingConfig, p).end()
 					checkEverything(t, w)

@@ -122,12 +122,12 @@ func (a *active) postDigest(ctx context.Context) {
 		}
 		p.doubtful = false
 	}
-	at, err := a.open()
+	at, turn, err := a.enter()
 	if err != nil {
 		a.digestNotPosted(err)
 		return
 	}
-	if !a.awake(ctx) {
+	if !turn || !a.awake(ctx) {
 		return
 	}
 	failpoint.Here(failpoint.DigestMade)

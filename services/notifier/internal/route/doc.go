@@ -47,6 +47,19 @@
 // digest, and then every BurstPause until the burst is over. Digest: when the window of
 // the oldest waiting event is over. A stop never tells a digest early.
 //
+// # Changes of what stands
+//
+// Edits, deletions and counts wait by the message that they change, and one chat.update
+// shows the newest state of all of them; then each event's outcome is written and its
+// offsets are done. A crash before that makes them come again, which changes the message
+// once more to the same. What a digest only counts, without showing its text, needs no
+// update: its outcome is written at once. A part that Slack refuses is shown apart from the
+// rest.
+//
+// New events go before changes; after changeLate the two take turns. Slack counts updates
+// by token: the routes of one token share sink.Quota, and a 429 for an update holds updates
+// only.
+//
 // # Memory
 //
 // What became of an event is remembered for seven days, or for a day longer than its

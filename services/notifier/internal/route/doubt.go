@@ -29,6 +29,7 @@ func (a *active) lookup(ctx context.Context, since time.Time) (map[string][]sink
 	if err != nil {
 		return nil, err
 	}
+	a.pacer = a.Pace(at.Channel)
 	found, err := a.Sink.Find(ctx, at, since, time.Now().Add(skew))
 	if err != nil {
 		// A channel that is known by name alone has no history for an app that may not list channels.

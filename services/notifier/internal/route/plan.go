@@ -47,7 +47,7 @@ func (a *active) admit(it *item) {
 	}
 	if old := a.revising[id]; old != nil {
 		if it.revision() > old.revision() {
-			old.event = it.event
+			old.event, old.plain = it.event, false
 		}
 		old.at = append(old.at, it.at...)
 		return
@@ -63,8 +63,7 @@ func (a *active) admit(it *item) {
 	case told.Into != "":
 		a.recount(it, told)
 	default:
-		a.revisions = append(a.revisions, it)
-		a.revising[id] = it
+		a.amend(it, told)
 	}
 }
 
@@ -254,13 +253,6 @@ func (a *active) recount(it *item, told memory.Told) {
 	}
 	a.record(n, it.at...)
 	a.dirty(told.Into)
-}
-
-// dirty notes that a card shows an old count.
-func (a *active) dirty(id string) {
-	if _, ok := a.counts[id]; !ok {
-		a.counts[id] = time.Now()
-	}
 }
 
 func (a *active) inDoubt(id string) bool {

@@ -34,7 +34,7 @@ func (a *active) restore(ctx context.Context) error {
 	}
 	now := time.Now()
 	for _, id := range a.mem.Outdated() {
-		a.counts[id] = now
+		a.dirty(id)
 	}
 	a.mem.Forget(now.Add(-a.memoryFor()), memory.MaxTold)
 	a.alive, a.fetched, a.gained = now, now, now
@@ -179,7 +179,7 @@ func (a *active) probed(err error) {
 	}
 	t.probes = 0
 	if t.probeBad {
-		t.until, t.delay = time.Time{}, 0 // try again now
+		t.until, t.delay, a.rest = time.Time{}, 0, time.Time{} // try again now
 	}
 	t.probeBad = false
 	if t.failures == 0 {

@@ -2,7 +2,7 @@ package route
 
 import (
 	"context"
-	"slices"
+	"maps"
 	"time"
 
 	"github.com/slack-go/slack"
@@ -15,73 +15,143 @@ import (
 	"github.com/feedback-pipelines/feedback-pipelines/services/notifier/internal/sink"
 )
 
-// revise shows the newest revision of a told event in the message that stands. Changing a
-// message twice is harmless, so that it needs no intent: a crash makes it come again.
-func (a *active) revise(context.Context) {
-	it := a.revisions[0]
-	told, _ := a.mem.Get(it.id())
-	withdrawn := !a.wanted(it.event)
-	failpoint.Here(failpoint.RevisionChosen)
-	err := a.show(it, told, withdrawn)
-	failpoint.Here(failpoint.RevisionShown)
-	reason := ""
-	if err != nil {
-		p := slackapi.Explain(err)
-		switch {
-		case p.Kind != slackapi.Permanent:
-			a.failed(err)
-			return
-		case p.Reason == "MessageRefused" && !it.plain:
-			it.plain = true
-			return
-		}
-		reason = p.Message // the message was removed by somebody, or never takes this text
-	} else {
-		a.succeeded()
+// revise shows the revisions that have waited longest, with all that waits for the same
+// message.
+func (a *active) revise(context.Context) { a.show(a.revisions[0]) }
+
+// show shows a change by one update. Changing a message twice is harmless, so that it needs
+// no intent: the offsets of its revisions are done when their outcomes are written, and a
+// crash before makes them come again.
+func (a *active) show(c *change) {
+	part := c.revisions
+	if c.apart && len(part) > 1 {
+		part = part[:1]
 	}
-	a.revisions = a.revisions[1:]
-	delete(a.revising, it.id())
-	a.revised(it, told, withdrawn, reason)
+	chosen, shown := failpoint.RevisionChosen, failpoint.RevisionShown
+	if len(part) == 0 {
+		chosen, shown = failpoint.CountChosen, failpoint.CountShown
+	}
+	failpoint.Here(chosen)
+	err, reason := a.update(c, part), ""
+	failpoint.Here(shown)
+	if err == nil {
+		a.succeeded()
+	} else if reason = a.notShown(c, part, err); reason == "" {
+		return // tried again, with what comes meanwhile
+	}
+	for _, it := range part {
+		delete(a.revising, it.id())
+		delete(c.counts, it.id())
+		a.revised(it, a.toldOf(it), !a.wanted(it.event), reason)
+	}
+	c.revisions = c.revisions[len(part):]
+	if len(c.revisions) == 0 {
+		for id := range c.counts {
+			if told, ok := a.mem.Get(id); ok {
+				a.record(a.renote(id, told, a.mem.Count(id)))
+			}
+		}
+		clear(c.counts)
+	}
+	a.settled(c)
 }
 
-// show changes the card, or the part of the digest that shows the event.
-func (a *active) show(it *item, told memory.Told, withdrawn bool) error {
+func (a *active) toldOf(it *item) memory.Told {
+	told, _ := a.mem.Get(it.id())
+	return told
+}
+
+// notShown says what becomes of a change that Slack did not take: a reason where it never
+// will, since the message was removed by somebody or never takes this text, and else none.
+func (a *active) notShown(c *change, part []*item, err error) string {
+	p := slackapi.Explain(err)
+	switch {
+	case p.Kind == slackapi.RateLimited: // of changes alone: what is new is told meanwhile
+		a.Metrics.limited.WithLabelValues(a.Name).Inc()
+		a.Quota.Updates.Hold(time.Now().Add(p.RetryAfter))
+	case p.Kind == slackapi.Transient:
+		a.failed(err)
+		a.rest, a.trouble.until = a.trouble.until, time.Time{} // of changes alone, too
+	case p.Kind == slackapi.Refused, p.Kind == slackapi.Missing && len(part) > 0:
+		a.failed(err)
+	case p.Reason == "MessageRefused" && len(part) > 1:
+		c.apart = true
+	case p.Reason == "MessageRefused" && len(part) == 1 && !part[0].plain:
+		part[0].plain = true
+	default:
+		if len(part) == 0 {
+			a.Log.Warn("cannot show the count in a message", "message", c.id, "error", p.Message)
+		}
+		return p.Message
+	}
+	return ""
+}
+
+// update shows revisions, and the counts of the same message.
+func (a *active) update(c *change, part []*item) error {
 	ctx, cancel := context.WithTimeout(a.hand, callTimeout)
 	defer cancel()
-	at := sink.Place{Channel: told.Channel, TS: told.TS}
-	o := card.Options{Route: a.Name, Keywords: a.Match.Keywords, Count: a.mem.Count(it.id()), Edited: true}
-	if told.Digest != "" {
-		d, ok := a.mem.Digest(told.Digest)
-		if !ok || !slices.Contains(d.Shown, it.id()) {
-			return nil
-		}
-		at = sink.Place{Channel: d.Channel, TS: d.TS}
-		return a.change(ctx, at, func(b []slack.Block) ([]slack.Block, bool) { return card.WithItem(b, it.event, o, withdrawn) })
+	at, ok := a.placeOf(c, part)
+	if !ok {
+		return nil // so old that it is forgotten
 	}
-	typ, payload := a.cardPayload(it.id(), it.revision())
-	c := card.Build(it.event, o)
-	switch {
-	case withdrawn:
-		c = card.Withdrawn(it.event, o)
-	case it.plain:
-		c = card.Plain(it.event, o)
+	if len(part) == 1 && part[0].id() == c.id {
+		return a.Sink.Update(ctx, at, a.revisedCard(part[0]))
 	}
-	return a.Sink.Update(ctx, at, sink.Message{Card: c, Type: typ, Payload: payload})
-}
-
-// change reads a message that stands and puts it back with other blocks. One that is gone,
-// or does not show what would change, is left.
-func (a *active) change(ctx context.Context, at sink.Place, f func([]slack.Block) ([]slack.Block, bool)) error {
 	m, ok, err := a.Sink.Read(ctx, at)
 	if err != nil || !ok {
 		return err
 	}
-	blocks, changed := f(m.Card.Blocks)
+	blocks, changed := a.apply(m.Card.Blocks, part, c.counts)
 	if !changed {
-		return nil
+		return nil // it shows that already, or none of the events
 	}
 	m.Card.Blocks = blocks
 	return a.Sink.Update(ctx, at, m)
+}
+
+// placeOf is where the message of a change stands; false where nothing is known of it.
+func (a *active) placeOf(c *change, part []*item) (sink.Place, bool) {
+	if d, ok := a.mem.Digest(c.id); ok {
+		return sink.Place{Channel: d.Channel, TS: d.TS}, true
+	}
+	told, ok := a.mem.Get(c.id)
+	return sink.Place{Channel: told.Channel, TS: told.TS}, ok && told.TS != ""
+}
+
+// revisedCard is the card of a told event at another revision.
+func (a *active) revisedCard(it *item) sink.Message {
+	o := a.options(it)
+	c := card.Build(it.event, o)
+	switch {
+	case !a.wanted(it.event):
+		c = card.Withdrawn(it.event, o)
+	case it.plain:
+		c = card.Plain(it.event, o)
+	}
+	typ, payload := a.cardPayload(it.id(), it.revision())
+	return sink.Message{Card: c, Type: typ, Payload: payload}
+}
+
+func (a *active) options(it *item) card.Options {
+	return card.Options{Route: a.Name, Keywords: a.Match.Keywords, Count: a.mem.Count(it.id()), Edited: true}
+}
+
+// apply changes the blocks of a standing message: revisions, which bring their counts with
+// them, and counts. It reports false where nothing changes.
+func (a *active) apply(blocks []slack.Block, part []*item, counts map[string]bool) ([]slack.Block, bool) {
+	changed := false
+	rest := maps.Clone(counts)
+	for _, it := range part {
+		delete(rest, it.id())
+		b, ok := card.WithItem(blocks, it.event, a.options(it), !a.wanted(it.event))
+		blocks, changed = b, changed || ok
+	}
+	for id := range rest {
+		b, ok := card.WithCount(blocks, id, a.mem.Count(id))
+		blocks, changed = b, changed || ok
+	}
+	return blocks, changed
 }
 
 // revised writes what the message shows now.
@@ -97,48 +167,6 @@ func (a *active) revised(it *item, told memory.Told, withdrawn bool, reason stri
 		n.State, n.Reason = feedbackv1.Notification_STATE_WITHDRAWN, card.Reason(it.event.GetEvent())
 	}
 	a.record(n, it.at...)
-}
-
-// nextCount chooses a card whose count is to be shown: when nothing else waits, or when it
-// has waited for long.
-func (a *active) nextCount(now time.Time) func(context.Context) {
-	for id, since := range a.counts {
-		waited := now.Sub(since)
-		if waited < countSoon || (len(a.waiting) > 0 && !a.Digest && waited < countLate) {
-			continue
-		}
-		return func(context.Context) { a.showCount(id) }
-	}
-	return nil
-}
-
-// showCount shows how many events a card, or an item of a digest, stands for by now.
-func (a *active) showCount(id string) {
-	told, ok := a.mem.Get(id)
-	count := a.mem.Count(id)
-	posted := told.State == feedbackv1.Notification_STATE_POSTED
-	if !ok || told.Shown == count || (!posted && told.State != feedbackv1.Notification_STATE_DIGESTED) {
-		delete(a.counts, id)
-		return
-	}
-	ctx, cancel := context.WithTimeout(a.hand, callTimeout)
-	defer cancel()
-	at := sink.Place{Channel: told.Channel, TS: told.TS}
-	failpoint.Here(failpoint.CountChosen)
-	err := a.change(ctx, at, func(b []slack.Block) ([]slack.Block, bool) { return card.WithCount(b, id, count) })
-	if err != nil {
-		p := slackapi.Explain(err)
-		if p.Kind == slackapi.Transient || p.Kind == slackapi.RateLimited || p.Kind == slackapi.Refused {
-			a.failed(err)
-			return
-		}
-		a.Log.Warn("cannot show the count in a card", "event", id, "error", p.Message)
-	} else {
-		a.succeeded()
-	}
-	failpoint.Here(failpoint.CountShown)
-	delete(a.counts, id)
-	a.record(a.renote(id, told, count))
 }
 
 // renote is the record of a told event with another count.

@@ -36,6 +36,8 @@ const (
 	// A count is shown when nothing else waits, or after countLate whatever waits.
 	countSoon = 5 * time.Second
 	countLate = 30 * time.Second
+	// changeLate is how long an edit or a deletion of what was told gives way to new events.
+	changeLate = 10 * time.Second
 	// What was in doubt is looked up again after these times.
 	firstCheck  = 20 * time.Second
 	secondCheck = 45 * time.Second
@@ -122,9 +124,13 @@ type Route struct {
 	// Write writes records; an error means that not all were acknowledged.
 	Write func(ctx context.Context, recs ...kafka.Record) error
 	// Scan gives all records of the notifications topic as of now.
-	Scan    func(ctx context.Context, f func(kafka.Record) error) error
-	Sink    Sink
-	Pacer   *sink.Pacer
+	Scan func(ctx context.Context, f func(kafka.Record) error) error
+	Sink Sink
+	// Pace gives the turns of a channel by its id, and before that is known, for "", by the
+	// name that is configured. Routes to one channel get the same.
+	Pace func(channel string) *sink.Pacer
+	// Quota is shared by the routes of one token.
+	Quota   *sink.Quota
 	Health  *health.Reporter
 	Metrics *Metrics
 	Log     *slog.Logger

@@ -25,12 +25,12 @@ func (a *active) tell(ctx context.Context) {
 		a.readmit(it.all())
 		return
 	}
-	at, err := a.open()
+	at, turn, err := a.enter()
 	if err != nil {
 		a.failed(err)
 		return
 	}
-	if !a.awake(ctx) {
+	if !turn || !a.awake(ctx) {
 		return
 	}
 	failpoint.Here(failpoint.CardChosen)
@@ -71,10 +71,24 @@ func (a *active) cardOf(it *item) sink.Message {
 	return sink.Message{Card: c, Type: typ, Payload: payload}
 }
 
+// open finds the channel. Once its id is known, the turns are those of all routes that name
+// it, by name or by id.
 func (a *active) open() (sink.Place, error) {
 	ctx, cancel := context.WithTimeout(a.hand, callTimeout)
 	defer cancel()
-	return a.Sink.Open(ctx)
+	at, err := a.Sink.Open(ctx)
+	if err == nil {
+		a.pacer = a.Pace(at.Channel)
+	}
+	return at, err
+}
+
+// enter opens the channel for a post. It reports false where the channel turned out to be
+// another one than the turn was for, and that one's turn has not come.
+func (a *active) enter() (at sink.Place, turn bool, err error) {
+	old := a.pacer
+	at, err = a.open()
+	return at, a.pacer == old || a.pacer.Take(time.Now()) == 0, err
 }
 
 func (a *active) post(at sink.Place, m sink.Message) (sink.Place, error) {

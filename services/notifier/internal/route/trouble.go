@@ -49,7 +49,7 @@ func (a *active) failed(err error) {
 	switch p.Kind {
 	case slackapi.RateLimited:
 		a.Metrics.limited.WithLabelValues(a.Name).Inc()
-		a.Pacer.Hold(now.Add(p.RetryAfter))
+		a.pacer.Hold(now.Add(p.RetryAfter))
 		t.until = now.Add(p.RetryAfter)
 	case slackapi.Refused, slackapi.Missing, slackapi.Permanent:
 		t.delay = min(max(2*t.delay, 2*firstDelay), slowDelay)

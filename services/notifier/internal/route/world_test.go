@@ -63,10 +63,13 @@ type world struct {
 	dead          []kafka.Record
 	messages      []*message
 	posts         []time.Time // when posts arrived
+	updates       []time.Time // when updates did
 	seq           int
 	// fault says what becomes of a call of Slack: err is returned, and with done the deed is
 	// done all the same. Nil: nothing fails.
 	fault func(call string, id string) (err error, done bool)
+	// refuse says whether Slack takes an update; nil: it takes all.
+	refuse func(m sink.Message) error
 }
 
 // process is one incarnation of the notifier. At its crashAt-th deed it dies, before the
@@ -77,6 +80,8 @@ type process struct {
 	metrics *Metrics
 	reg     *prometheus.Registry
 	health  *health.Reporter
+	pace    func(channel string) *sink.Pacer // shared with other processes' routes, if set
+	quota   *sink.Quota                      // the same
 	ctx     context.Context
 	kill    context.CancelFunc // as kill -9
 	stop    context.CancelFunc // as SIGTERM
@@ -86,6 +91,7 @@ type process struct {
 	deeds    int
 	crashAt  int
 	after    bool
+	torn     bool // dying of a write, it wrote the first half
 	dead     bool
 	at       string // the deed at which it died or was frozen
 	freezeAt int    // from this deed on it does nothing until thaw is closed, as after SIGSTOP
@@ -125,6 +131,9 @@ func (p *process) deed(name string, f func()) error {
 	return nil
 }
 
+// dying tells whether the process is about to die of the deed in hand.
+func (p *process) dying() bool { return p.deeds == p.crashAt }
+
 var routeConfig = Config{Name: "negative", MaxAge: 24 * time.Hour, DigestAfter: 20, Interval: time.Hour}
 
 func newWorld(t *testing.T) *world { return &world{t: t} }
@@ -133,6 +142,7 @@ func newWorld(t *testing.T) *world { return &world{t: t} }
 func (w *world) start(c Config, name string, change ...func(*process)) *process {
 	p := &process{w: w, name: name, ended: make(chan struct{}), reg: prometheus.NewRegistry(), health: health.New("notifier", name)}
 	p.metrics = NewMetrics(p.reg)
+	p.pace, p.quota = new(sink.Pacers).For, sink.NewQuota()
 	hand, kill := context.WithCancel(context.Background())
 	p.kill = kill
 	p.ctx, p.stop = context.WithCancel(hand)
@@ -144,7 +154,7 @@ func (w *world) start(c Config, name string, change ...func(*process)) *process 
 	w.mu.Unlock()
 	r := &Route{
 		Config: c, Pipeline: "default/test", Owner: name, Topics: topics, Format: feedback.Protobuf,
-		Write: p.write, Scan: p.scan, Sink: p, Pacer: &sink.Pacer{}, Health: p.health, Metrics: p.metrics,
+		Write: p.write, Scan: p.scan, Sink: p, Pace: p.pace, Quota: p.quota, Health: p.health, Metrics: p.metrics,
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 	go func() {
@@ -191,6 +201,9 @@ func (p *process) write(ctx context.Context, recs ...kafka.Record) error {
 	return p.deed("write", func() {
 		p.w.mu.Lock()
 		defer p.w.mu.Unlock()
+		if p.torn && p.dying() {
+			recs = recs[:len(recs)/2]
+		}
 		for _, r := range recs {
 			if r.Topic == topics.Notifications {
 				p.w.notifications = append(p.w.notifications, r)

@@ -1,8 +1,9 @@
 // Package sink posts to one Slack channel and finds again what was posted.
 //
 // It guarantees that every message bears metadata by which it is known again, that nothing
-// is unfurled, and that the routes of a process together write no more than one message a
-// second to a channel.
+// is unfurled, that the routes of a process together write no more than one message a second
+// to a channel, whether they name it or give its id, and that those of one token keep what
+// Slack allows it in a minute.
 package sink
 
 import (
