@@ -76,8 +76,12 @@ vulncheck: ## Look for known vulnerabilities in what is used
 	@hack/tools/vulncheck
 
 .PHONY: bench
-bench: ## Measure: the loop and the scorer, side by side in one run
-	go test -run '^$$' -bench . -benchmem ./services/...
+bench: build ## Measure the scorer beside a bare copy, Kafka Streams and Spark: ROWS=names EVENTS=500000 WARM=3000000
+	@mkdir -p bin/bench
+	go test -run '^$$' -bench . -benchmem ./services/... | tee bin/bench/benchmarks.txt
+	cd hack && go build -o ../bin/bench/ ./bench
+	bin/bench/bench -rows "$(ROWS)" -events $(or $(EVENTS),500000) -warm $(or $(WARM),3000000) -duration $(or $(DURATION),30s) \
+	  -note "$(NOTE)" -benchmarks bin/bench/benchmarks.txt $(if $(ROWS),,-out docs)
 
 .PHONY: lint
 lint: lint-deps ## Lint everything, and check that services and proto know nothing of Kubernetes

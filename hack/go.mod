@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	github.com/feedback-pipelines/feedback-pipelines/operator v0.0.0
 	github.com/feedback-pipelines/feedback-pipelines/proto v0.0.0
+	github.com/segmentio/kafka-go v0.4.51
 	github.com/twmb/franz-go v1.22.0
 	github.com/twmb/franz-go/pkg/kadm v1.19.0
 	github.com/twmb/franz-go/pkg/kfake v0.0.0-20260918054303-01f206a7e32c

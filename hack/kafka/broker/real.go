@@ -199,6 +199,15 @@ func (r *Real) Brokers() []int {
 	return ids
 }
 
+// Pids are the process ids of the brokers that this process has started.
+func (r *Real) Pids() []int {
+	var pids []int
+	for _, p := range r.processes {
+		pids = append(pids, p.Pid())
+	}
+	return pids
+}
+
 // Stop ends all brokers and removes a temporary data folder. A folder that is kept is closed properly, for at most
 // half a minute.
 func (r *Real) Stop(ctx context.Context) error {

@@ -46,9 +46,15 @@ const VaderName = "vader"
 // Names returns the backends that Open knows, in the order in which people should read them.
 func Names() []string { return []string{VaderName} }
 
+// extra are backends that only programs built with a tag have: see word_bench.go.
+var extra = map[string]func(Options) (Backend, error){}
+
 // Open returns the backend of that name. It does no I/O. The error names what is wrong and
 // what would be right.
 func Open(name string, o Options) (Backend, error) {
+	if open, ok := extra[name]; ok {
+		return open(o)
+	}
 	switch name {
 	case VaderName:
 		return NewVader(o)

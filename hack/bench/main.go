@@ -1,0 +1,196 @@
+// Command bench measures the scorer side by side with a bare copy and with what others score in streams, in one
+// run on one real Kafka. See docs/benchmarks.md, which it writes.
+//
+//	go run ./bench [-rows a,b] [-events 500000] [-warm 3000000] [-duration 30s] [-out docs]
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/feedback-pipelines/feedback-pipelines/hack/kafka/broker"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// bench is one run.
+type bench struct {
+	events, warm     int
+	settle, duration time.Duration
+	rates            []int
+	note             string
+
+	root, bin, dir string
+	cluster        *cluster
+	brokers        []int // their process ids
+	texts          []string
+	blocks         map[bool]*block // plain or not
+	rivals         map[string]rival
+}
+
+func run(ctx context.Context, args []string, stdout io.Writer) error {
+	b := &bench{rates: []int{100, 1000}, blocks: map[bool]*block{}}
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	var names, out, benchmarks string
+	flags.StringVar(&names, "rows", "", "comma separated `names` of the rows to run, or beginnings of them; all if empty")
+	flags.IntVar(&b.events, "events", 500_000, "records that a row drains from a cold start")
+	flags.IntVar(&b.warm, "warm", 3_000_000, "records that it drains after these; 0 for none")
+	flags.DurationVar(&b.duration, "duration", 30*time.Second, "how long each latency is measured; 0 not to measure any")
+	flags.DurationVar(&b.settle, "settle", 5*time.Second, "how long before that it runs in")
+	flags.StringVar(&b.note, "note", "", "a `sentence` for the table, such as what else the machine did")
+	flags.StringVar(&out, "out", "", "`folder` of benchmarks.md and the plot; empty prints the table only")
+	flags.StringVar(&benchmarks, "benchmarks", "", "`file` with what go test -bench said, for a table of its own")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	chosen, err := choose(names)
+	if err != nil {
+		return err
+	}
+	if b.duration == 0 {
+		b.rates = nil
+	}
+	tests, err := readBenchmarks(benchmarks)
+	if err != nil {
+		return err
+	}
+	results, err := b.all(ctx, chosen)
+	if err != nil {
+		return err
+	}
+	report := b.report(ctx, results, tests)
+	fmt.Fprintln(stdout, report.markdown())
+	if out == "" {
+		return nil
+	}
+	return report.write(out)
+}
+
+// choose returns the rows whose names begin with one of those.
+func choose(names string) ([]row, error) {
+	if names == "" {
+		return rows(), nil
+	}
+	var chosen []row
+	var known []string
+	wanted := strings.Split(names, ",")
+	for _, r := range rows() {
+		known = append(known, r.name)
+		if slices.ContainsFunc(wanted, func(w string) bool { return strings.HasPrefix(r.name, w) }) {
+			chosen = append(chosen, r)
+		}
+	}
+	if len(chosen) == 0 {
+		return nil, fmt.Errorf("rows %q: name some of %s", names, strings.Join(known, ", "))
+	}
+	return chosen, nil
+}
+
+// all runs the rows one after the other.
+func (b *bench) all(ctx context.Context, chosen []row) ([]result, error) {
+	var err error
+	if b.root, err = broker.Root(); err != nil {
+		return nil, err
+	}
+	b.bin = filepath.Join(b.root, "bin", "bench")
+	if b.dir, err = os.MkdirTemp("", "bench-"); err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(b.dir) }()
+	if err := b.build(ctx); err != nil {
+		return nil, err
+	}
+	b.prepare(ctx, chosen)
+	// A broker as people run it, not the tests' quick starter: the optimizing compiler, G1 and a heap of 1 GB.
+	kafka, err := broker.StartReal(ctx, broker.RealOptions{HeapMB: 1024, Java: []string{"-XX:TieredStopAtLevel=4", "-XX:-UseSerialGC", "-XX:+UseG1GC"}})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = kafka.Stop(context.WithoutCancel(ctx)) }()
+	if b.cluster, err = connect(kafka.Bootstrap()[0]); err != nil {
+		return nil, err
+	}
+	defer b.cluster.client.Close()
+	b.brokers = kafka.Pids()
+	if b.texts, err = texts(filepath.Join(b.root, "hack", "demo", "corpus.tsv")); err != nil {
+		return nil, err
+	}
+	for _, plain := range []bool{false, true} {
+		if b.blocks[plain], err = newBlock(plain, b.texts); err != nil {
+			return nil, err
+		}
+	}
+	if err := b.cluster.warmUp(ctx); err != nil {
+		return nil, err
+	}
+	return b.each(ctx, chosen)
+}
+
+func (b *bench) each(ctx context.Context, chosen []row) ([]result, error) {
+	var results []result
+	for _, r := range chosen {
+		if missing := b.rivals[r.rival].missing; missing != "" {
+			fmt.Fprintf(os.Stderr, "bench: SKIPPED %s: %s\n", r.name, missing)
+			results = append(results, result{row: r, skipped: missing})
+			continue
+		}
+		began := time.Now()
+		res, err := b.run(ctx, r)
+		if ctx.Err() != nil {
+			return results, ctx.Err()
+		}
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "bench: FAILED %s: %v\n%s", r.name, err, b.lastLines(r))
+			return results, fmt.Errorf("%s: %w", r.name, err)
+		}
+		fmt.Fprintf(os.Stderr, "bench: %s in %s: %s\n", r.name, time.Since(began).Round(time.Second), res.line())
+		results = append(results, res)
+	}
+	return results, nil
+}
+
+// build builds our own programs; the bench's scorer has a backend more.
+func (b *bench) build(ctx context.Context) error {
+	for _, cmd := range [][]string{
+		{"hack", "go", "build", "-o", b.bin + "/", "./bench/passthrough"},
+		{"services", "go", "build", "-o", b.bin + "/", "./sentiment-scorer"},
+		{"services", "go", "build", "-tags", "bench", "-o", filepath.Join(b.bin, "sentiment-scorer-bench"), "./sentiment-scorer"},
+	} {
+		c := exec.CommandContext(ctx, cmd[1], cmd[2:]...)
+		c.Dir = filepath.Join(b.root, cmd[0])
+		if out, err := c.CombinedOutput(); err != nil {
+			return errors.Join(fmt.Errorf("%s: %w", strings.Join(cmd[1:], " "), err), errors.New(string(out)))
+		}
+	}
+	return nil
+}
+
+// lastLines is the end of what the row's members said.
+func (b *bench) lastLines(r row) string {
+	var out strings.Builder
+	files, _ := filepath.Glob(filepath.Join(b.dir, "*"+r.name+".*.log"))
+	for _, f := range files {
+		if data, err := os.ReadFile(f); err == nil {
+			fmt.Fprintf(&out, "%s:\n%s\n", filepath.Base(f), data[max(0, len(data)-2000):])
+		}
+	}
+	return out.String()
+}
