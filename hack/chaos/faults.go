@@ -65,7 +65,7 @@ func faults() []fault {
 
 // single lists the ways of breaking one thing.
 func single() []fault {
-	return slices.Concat(processFaults(), slackFaults(), xFaults(), networkFaults(), brokerFaults())
+	return slices.Concat(processFaults(), slackFaults(), xFaults(), networkFaults(), brokerFaults(), diskFaults())
 }
 
 func processFaults() []fault {

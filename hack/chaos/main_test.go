@@ -63,9 +63,9 @@ func TestADeckFollowsFromItsSeed(t *testing.T) {
 	if slices.Equal(deck(1), deck(2)) {
 		t.Error("two seeds deal the same")
 	}
-	for _, kind := range []string{"broker killed and back", "network to Kafka"} {
+	for _, kind := range []string{"broker killed and back", "network to Kafka", "disk full"} {
 		if slices.Contains(deck(1), kind) {
-			t.Errorf("%q is dealt with the embedded broker, which cannot do it", kind)
+			t.Errorf("%q is dealt with an embedded broker on the machine's disk, which cannot do it", kind)
 		}
 	}
 	if !slices.Contains(deck(1), "freeze") {

@@ -40,7 +40,8 @@ type stage struct {
 	links    map[string]*links // by the process's name
 	admin    *kadm.Client
 	progress *progress
-	cards    []fault // what is left of the deck
+	cards    []fault      // what is left of the deck
+	unmount  func() error // takes the embedded broker's disk away; nil: it has none of its own
 	log      io.Closer
 }
 
@@ -74,6 +75,11 @@ func build(ctx context.Context, s settings) (_ *stage, err error) {
 			return nil, err
 		}
 		options.Kafka = st.kafka.Bootstrap()
+	}
+	if s.brokers == 0 {
+		if st.unmount, err = mountDisk(st.disk()); err != nil {
+			fmt.Fprintln(s.out, "SKIPPED: disk full:", err)
+		}
 	}
 	options.Adapt = func(plan *executor.Plan, simulator string) error { return st.connect(ctx, plan, simulator) }
 	if st.loop, err = loop.Start(ctx, options); err != nil {
@@ -174,6 +180,11 @@ func (st *stage) close() {
 	}
 	if st.kafka != nil {
 		_ = st.kafka.Stop(context.Background())
+	}
+	if st.unmount != nil {
+		if err := st.unmount(); err != nil {
+			fmt.Fprintln(st.s.out, "the broker's records are not kept:", err)
+		}
 	}
 	if st.log != nil {
 		_ = st.log.Close()

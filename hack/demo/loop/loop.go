@@ -113,7 +113,16 @@ func (l *Loop) startBroker(ctx context.Context) (err error) {
 		l.out.say("Kafka: %s", strings.Join(l.options.Kafka, ", "))
 		return nil
 	}
-	l.embedded, err = broker.StartEmbedded(ctx, broker.EmbeddedOptions{DataDir: filepath.Join(l.options.DataDir, "kafka"), Port: l.kafkaPort})
+	l.embedded, err = broker.StartEmbedded(ctx, broker.EmbeddedOptions{
+		DataDir: filepath.Join(l.options.DataDir, "kafka"), Port: l.kafkaPort, Log: l.options.Log,
+		Full: func(err error) {
+			if err != nil {
+				l.out.say("Kafka: %v", err)
+				return
+			}
+			l.out.say("Kafka: there is room on the disk again, and the broker takes records")
+		},
+	})
 	if err != nil {
 		return err
 	}

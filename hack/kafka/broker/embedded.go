@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -22,6 +23,11 @@ type EmbeddedOptions struct {
 	DataDir string
 	// Port of 127.0.0.1. 0: any free one.
 	Port int
+	// Full is told when the broker takes no records any more because the disk under DataDir is full, by an error that
+	// names the folder and the remedy, and with nil when it takes them again. It must not block. Default: nobody is told.
+	Full func(error)
+	// Log gets what the broker warns of. Default: nowhere.
+	Log *slog.Logger
 }
 
 // Embedded is a broker in this process.
@@ -33,12 +39,25 @@ type Embedded struct {
 }
 
 // StartEmbedded starts an embedded broker that takes connections when it returns. Clients must create their topics.
+// While the disk under the data folder is full it takes no records, and none that it took is lost; on a full disk it
+// does not start.
 func StartEmbedded(ctx context.Context, o EmbeddedOptions) (*Embedded, error) {
 	lock, err := lockDir(o.DataDir)
 	if err != nil {
 		return nil, err
 	}
 	e := &Embedded{port: o.Port, lock: lock}
+	d := &disk{dir: o.DataDir, free: freeOn, tell: func(err error) {
+		if o.Full != nil {
+			o.Full(err)
+		}
+	}}
+	if o.DataDir != "" {
+		if err := d.room(); err != nil {
+			e.unlock()
+			return nil, err
+		}
+	}
 	if e.port == 0 {
 		free, err := ports.Free(ctx, 1)
 		if err != nil {
@@ -51,9 +70,15 @@ func StartEmbedded(ctx context.Context, o EmbeddedOptions) (*Embedded, error) {
 	if o.DataDir != "" {
 		options = append(options, kfake.DataDir(o.DataDir))
 	}
+	if o.Log != nil {
+		options = append(options, kfake.WithLogger(warnings{o.Log}))
+	}
 	if e.cluster, err = kfake.NewCluster(options...); err != nil {
 		e.unlock()
 		return nil, fmt.Errorf("start the embedded broker on %s: %w", ports.Address(e.port), err)
+	}
+	if o.DataDir != "" {
+		d.guard(e.cluster)
 	}
 	return e, nil
 }
