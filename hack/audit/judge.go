@@ -30,6 +30,11 @@ func (w *world) judgeIngest(l *Ledger) {
 		l.Sent++
 		asked := o.asked(w.offered[o.root], w.offered[o.repeats])
 		if !w.ingested(id) {
+			if asked == must && o.byEditAlone(w.offered[o.root]) {
+				l.Filtered++
+				l.find(Note, id, "", "a source asks for it since it was edited, and it is not in the feedback topic: Slack does not tell again of an edited reply")
+				continue
+			}
 			if asked == must {
 				l.LostIngest++
 				l.find(Lost, id, "", "a source asks for it, and it is not in the feedback topic")

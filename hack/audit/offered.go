@@ -12,8 +12,8 @@ import (
 type offered struct {
 	// listed is true if a source reads where it was said and takes who said it.
 	listed bool
-	// last is what the sources say of the last revision by its own words, every and any of its revisions.
-	last, every, any answer
+	// last is what the sources say of the last revision by its own words; first, every and any the same of its revisions.
+	last, first, every, any answer
 	// allowed is true if the last revision passes all but the keywords of the source, so that it is
 	// followed in a thread whose root matched.
 	allowed bool
@@ -53,9 +53,12 @@ func (m *manifest) offer(p simPost) *offered {
 	if len(texts) == 0 {
 		texts = []string{p.FinalText}
 	}
-	for _, text := range texts {
+	for n, text := range texts {
 		a, listed, allowed := m.wants(p, text)
 		o.last, o.listed, o.allowed = a, listed, allowed
+		if n == 0 {
+			o.first = a
+		}
 		o.every = answer{o.every.sure && a.sure, o.every.possible && a.possible}
 		o.any = answer{o.any.sure || a.sure, o.any.possible || a.possible}
 	}
@@ -145,6 +148,13 @@ func (o *offered) asked(root, repeated *offered) ask {
 		return may
 	}
 	return never
+}
+
+// byEditAlone is true for a reply that only an edit made a source ask for. Slack's history tells of an edited reply in no
+// list that says that it was edited, so if the edit's one delivery is lost, nothing tells of it again.
+func (o *offered) byEditAlone(root *offered) bool {
+	followed := root != nil && root.listed && root.every.sure && !root.deleted && o.allowed
+	return o.root != "" && !o.first.sure && !followed
 }
 
 var slackMarkup = regexp.MustCompile(`<[@#!][^>]*>`)

@@ -64,6 +64,30 @@ spec:
 	}
 }
 
+// TestAReplyThatOnlyItsEditMatches: Slack tells of it once, so that it is a note and no loss; what matched when it was
+// said, or stands in the channel itself, is lost.
+func TestAReplyThatOnlyItsEditMatches(t *testing.T) {
+	for _, c := range []struct {
+		name, thread string
+		said         []string
+		lost         int
+	}{
+		{"edited into a match", "1", []string{"hm", "azure"}, 0},
+		{"matched when it was said", "1", []string{"azure", "azure!"}, 1},
+		{"no reply", "", []string{"hm", "azure"}, 1},
+	} {
+		s := newStage(manifestYAML)
+		s.post(slackID("feedback", "1"), "feedback", "hm")
+		p := s.post(slackID("feedback", "2"), "feedback", c.said[0], c.said[1:]...)
+		p.ThreadTS = c.thread
+		l := s.play(t)
+		if notes := len(l.Findings) - c.lost; l.LostIngest != c.lost || l.Filtered != 2-c.lost || notes != 1-c.lost {
+			t.Errorf("%s: lost %d, %q; want %d lost, or else a note", c.name, l.LostIngest, l.Explain(9), c.lost)
+		}
+		checkEquations(t, l)
+	}
+}
+
 func withTexts(p simPost, texts []string) simPost {
 	for i, text := range texts {
 		p.revise(revisionAt(i), text)

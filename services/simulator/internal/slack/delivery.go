@@ -174,6 +174,7 @@ func (d *delivery) again(e *envelope) {
 	if e.Attempt+1 >= maxTries {
 		delete(d.pending, e.ID)
 		d.stats["given_up"]++
+		d.w.opts.Log.Warn("an event was never acknowledged and is not sent again", "envelope", e.ID, "tries", maxTries, "connections", len(d.conns))
 		return
 	}
 	e.Attempt++
