@@ -1,0 +1,67 @@
+package controller
+
+import (
+	"context"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/feedback-pipelines/feedback-pipelines/operator/desired"
+	"github.com/feedback-pipelines/feedback-pipelines/operator/internal/kafka"
+	"github.com/feedback-pipelines/feedback-pipelines/operator/internal/status"
+)
+
+// flow reads what the components say of themselves, and how far the groups are. A suspended pipeline is not read.
+func (p *pass) flow(ctx context.Context) {
+	m := p.memory
+	p.saw.Unseen = m.unseen
+	if p.pipeline.Spec.Suspend || p.saw.Topics == nil || !m.usable || m.failures > 0 {
+		p.lost()
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, kafkaTimeout)
+	defer cancel()
+	flow, err := p.ask(ctx)
+	if err != nil {
+		log.FromContext(ctx).V(1).Info("cannot read how the pipeline flows", "error", err.Error())
+		p.lost()
+		return
+	}
+	m.unseen, p.saw.Unseen, p.saw.Flow = time.Time{}, time.Time{}, flow
+}
+
+// lost notes that the pipeline cannot be looked into.
+func (p *pass) lost() {
+	if p.memory.unseen.IsZero() {
+		p.memory.unseen = p.Now()
+	}
+	p.saw.Unseen = p.memory.unseen
+}
+
+func (p *pass) ask(ctx context.Context) (*status.Flow, error) {
+	m := p.memory
+	all := desired.Topics(p.pipeline)
+	if err := p.read(ctx, all[len(all)-1].Name); err != nil {
+		return nil, err
+	}
+	groups := desired.Groups(p.pipeline)
+	progress, err := m.client.Progress(ctx, groups...)
+	if err != nil {
+		return nil, err
+	}
+	flow := &status.Flow{Components: m.books.components(p.Now())}
+	for _, g := range groups {
+		flow.Groups = append(flow.Groups, p.group(g, progress[g.ID]))
+	}
+	return flow, nil
+}
+
+// group is how far g is. A route's offset stays behind what waits for its digest, so only the scorer's group can be
+// stuck; what a route should have told already the notifier says itself.
+func (p *pass) group(g desired.Group, progress kafka.Progress) status.Group {
+	out := status.Group{ID: g.ID, Route: g.Route, Lag: progress.Lag}
+	if since := p.memory.books.stuck(g.ID, progress, p.Now()); g.Route == "" {
+		out.Stuck = since
+	}
+	return out
+}

@@ -1,0 +1,69 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/feedback-pipelines/feedback-pipelines/operator/api/v1alpha1"
+	"github.com/feedback-pipelines/feedback-pipelines/operator/internal/status"
+)
+
+// writeEvery is how often a status is written in which only figures have moved.
+const writeEvery = 30 * time.Second
+
+// report writes the status: a transition at once, figures at most every 30 s, and what is the same never.
+func (p *pass) report(ctx context.Context) error {
+	old := p.pipeline.DeepCopy()
+	now := status.Derive(p.pipeline, p.saw)
+	if !status.Worth(old.Status, now, p.Now().Sub(p.memory.wrote), writeEvery) {
+		return nil
+	}
+	p.pipeline.Status = now
+	if err := p.Status().Patch(ctx, p.pipeline, client.MergeFrom(old)); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	p.memory.wrote = p.Now()
+	p.announce(old.Status)
+	return nil
+}
+
+// announce makes an Event of each transition: of Ready, and of each source.
+func (p *pass) announce(before v1alpha1.FeedbackPipelineStatus) {
+	was, is := meta.FindStatusCondition(before.Conditions, v1alpha1.ConditionReady), meta.FindStatusCondition(p.pipeline.Status.Conditions, v1alpha1.ConditionReady)
+	if was == nil || was.Status != is.Status || was.Reason != is.Reason {
+		p.event(p.pipeline, eventType(is.Status == metav1.ConditionTrue || is.Reason == status.ReasonSuspended || was == nil), is.Reason, is.Message)
+	}
+	states := map[string]v1alpha1.SourceState{}
+	for _, s := range before.Sources {
+		states[s.Name] = s.State
+	}
+	for _, s := range p.pipeline.Status.Sources {
+		if was, known := states[s.Name]; known && was != s.State {
+			healthy := s.State == v1alpha1.SourceHealthy || s.State == v1alpha1.SourceSuspended
+			p.event(p.pipeline, eventType(healthy), "Source"+string(s.State), fmt.Sprintf("source %s was %s and is %s %s", s.Name, was, s.State, s.Message))
+		}
+	}
+}
+
+func eventType(normal bool) string {
+	if normal {
+		return corev1.EventTypeNormal
+	}
+	return corev1.EventTypeWarning
+}
+
+// maxNote is what the API server takes as an Event's note.
+const maxNote = 1024
+
+func (r *Reconciler) event(p *v1alpha1.FeedbackPipeline, kind, reason, note string) {
+	if len(note) > maxNote {
+		note = note[:maxNote-3] + "..."
+	}
+	r.Events.Eventf(p, nil, kind, reason, "Reconcile", "%s", note)
+}

@@ -1,0 +1,146 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	kafkago "github.com/segmentio/kafka-go"
+
+	"github.com/feedback-pipelines/feedback-pipelines/operator/desired"
+	"github.com/feedback-pipelines/feedback-pipelines/operator/internal/topics"
+)
+
+// Describe returns the topics of these names that exist, with their settings. It always asks the broker.
+func (c *Client) Describe(ctx context.Context, names ...string) (map[string]topics.Live, error) {
+	meta, err := try(ctx, func() (*kafkago.MetadataResponse, error) {
+		return c.api.Metadata(ctx, &kafkago.MetadataRequest{Topics: names})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("describe the topics: %w", err)
+	}
+	live := map[string]topics.Live{}
+	for _, t := range meta.Topics {
+		switch {
+		case errors.Is(t.Error, kafkago.UnknownTopicOrPartition):
+		case t.Error != nil:
+			return nil, fmt.Errorf("describe topic %s: %w", t.Name, explain(t.Error))
+		case len(t.Partitions) > 0:
+			live[t.Name] = topics.Live{
+				Partitions: int32(len(t.Partitions)),             //nolint:gosec // a count of partitions
+				Replicas:   int16(len(t.Partitions[0].Replicas)), //nolint:gosec // a count of brokers
+			}
+		}
+	}
+	return live, c.configs(ctx, live)
+}
+
+// configs adds the settings to the live topics. Metadata come from a cache: one that has gone meanwhile is removed.
+func (c *Client) configs(ctx context.Context, live map[string]topics.Live) error {
+	if len(live) == 0 {
+		return c.ping(ctx)
+	}
+	req := &kafkago.DescribeConfigsRequest{}
+	for _, name := range slices.Sorted(maps.Keys(live)) {
+		req.Resources = append(req.Resources, kafkago.DescribeConfigRequestResource{ResourceType: kafkago.ResourceTypeTopic, ResourceName: name})
+	}
+	resp, err := try(ctx, func() (*kafkago.DescribeConfigsResponse, error) { return c.api.DescribeConfigs(ctx, req) })
+	if err != nil {
+		return fmt.Errorf("read the topics' settings: %w", err)
+	}
+	for _, r := range resp.Resources {
+		if errors.Is(r.Error, kafkago.UnknownTopicOrPartition) {
+			delete(live, r.ResourceName)
+			continue
+		}
+		if r.Error != nil {
+			return fmt.Errorf("read the settings of topic %s: %w", r.ResourceName, explain(r.Error))
+		}
+		t := live[r.ResourceName]
+		t.Config = map[string]topics.Setting{}
+		for _, e := range r.ConfigEntries {
+			t.Config[e.ConfigName] = topics.Setting{Value: e.ConfigValue, Explicit: e.ConfigSource == explicitSource}
+		}
+		live[r.ResourceName] = t
+	}
+	return nil
+}
+
+// explicitSource is Kafka's DYNAMIC_TOPIC_CONFIG: set on the topic itself.
+const explicitSource = 1
+
+func (c *Client) ping(ctx context.Context) error {
+	_, err := try(ctx, func() (*kafkago.ApiVersionsResponse, error) {
+		return c.api.ApiVersions(ctx, &kafkago.ApiVersionsRequest{})
+	})
+	return err
+}
+
+// Create creates a topic; one that was created meanwhile is no error.
+func (c *Client) Create(ctx context.Context, t desired.Topic) error {
+	config := kafkago.TopicConfig{Topic: t.Name, NumPartitions: int(t.Partitions), ReplicationFactor: int(t.ReplicationFactor)}
+	for _, name := range slices.Sorted(maps.Keys(t.Config)) {
+		config.ConfigEntries = append(config.ConfigEntries, kafkago.ConfigEntry{ConfigName: name, ConfigValue: t.Config[name]})
+	}
+	resp, err := try(ctx, func() (*kafkago.CreateTopicsResponse, error) {
+		return c.api.CreateTopics(ctx, &kafkago.CreateTopicsRequest{Topics: []kafkago.TopicConfig{config}})
+	})
+	if err == nil {
+		err = explain(resp.Errors[t.Name])
+	}
+	if err != nil && !errors.Is(err, kafkago.TopicAlreadyExists) {
+		return fmt.Errorf("create topic %s: %w", t.Name, err)
+	}
+	return nil
+}
+
+// Grow gives a topic more partitions.
+func (c *Client) Grow(ctx context.Context, g topics.Growth) error {
+	resp, err := try(ctx, func() (*kafkago.CreatePartitionsResponse, error) {
+		return c.api.CreatePartitions(ctx, &kafkago.CreatePartitionsRequest{Topics: []kafkago.TopicPartitionsConfig{{Name: g.Topic, Count: g.Partitions}}})
+	})
+	if err == nil {
+		err = explain(resp.Errors[g.Topic])
+	}
+	if err != nil {
+		return fmt.Errorf("grow topic %s to %d partitions: %w", g.Topic, g.Partitions, err)
+	}
+	return nil
+}
+
+// Alter sets and resets the settings that a names, and no others.
+func (c *Client) Alter(ctx context.Context, a topics.Alteration) error {
+	r := kafkago.IncrementalAlterConfigsRequestResource{ResourceType: kafkago.ResourceTypeTopic, ResourceName: a.Topic}
+	for _, name := range slices.Sorted(maps.Keys(a.Set)) {
+		r.Configs = append(r.Configs, kafkago.IncrementalAlterConfigsRequestConfig{Name: name, Value: a.Set[name], ConfigOperation: kafkago.ConfigOperationSet})
+	}
+	for _, name := range a.Reset {
+		r.Configs = append(r.Configs, kafkago.IncrementalAlterConfigsRequestConfig{Name: name, ConfigOperation: kafkago.ConfigOperationDelete})
+	}
+	resp, err := try(ctx, func() (*kafkago.IncrementalAlterConfigsResponse, error) {
+		return c.api.IncrementalAlterConfigs(ctx, &kafkago.IncrementalAlterConfigsRequest{Resources: []kafkago.IncrementalAlterConfigsRequestResource{r}})
+	})
+	for i := 0; err == nil && i < len(resp.Resources); i++ {
+		err = explain(resp.Resources[i].Error)
+	}
+	if err != nil {
+		return fmt.Errorf("alter the settings of topic %s: %w", a.Topic, err)
+	}
+	return nil
+}
+
+// DeleteTopic deletes a topic; one that does not exist is no error.
+func (c *Client) DeleteTopic(ctx context.Context, name string) error {
+	resp, err := try(ctx, func() (*kafkago.DeleteTopicsResponse, error) {
+		return c.api.DeleteTopics(ctx, &kafkago.DeleteTopicsRequest{Topics: []string{name}})
+	})
+	if err == nil {
+		err = explain(resp.Errors[name])
+	}
+	if err != nil && !errors.Is(err, kafkago.UnknownTopicOrPartition) {
+		return fmt.Errorf("delete topic %s: %w", name, err)
+	}
+	return nil
+}

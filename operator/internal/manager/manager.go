@@ -1,0 +1,118 @@
+package manager
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"go.uber.org/zap/zapcore"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/feedback-pipelines/feedback-pipelines/operator/api/v1alpha1"
+	"github.com/feedback-pipelines/feedback-pipelines/operator/desired"
+	"github.com/feedback-pipelines/feedback-pipelines/operator/internal/controller"
+)
+
+// Run is the operator, from its arguments until ctx ends.
+func Run(ctx context.Context, args []string, out io.Writer) error {
+	c, err := Parse(args, os.Getenv, out)
+	if errors.Is(err, flag.ErrHelp) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	ctrl.SetLogger(zap.New(zap.UseDevMode(c.LogFormat == "console"), zap.WriteTo(out), func(o *zap.Options) {
+		if c.Verbose {
+			o.Level = zapcore.Level(-1)
+		}
+	}))
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		return fmt.Errorf("no cluster: run in a pod, or set KUBECONFIG: %w", err)
+	}
+	mgr, err := New(config, c)
+	if err != nil {
+		return err
+	}
+	return mgr.Start(ctx)
+}
+
+// New returns the operator for a cluster, ready to be started.
+func New(config *rest.Config, c Config) (ctrl.Manager, error) {
+	mgr, err := ctrl.NewManager(config, options(c))
+	if err != nil {
+		return nil, err
+	}
+	r := &controller.Reconciler{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Options: c.Images, HashKey: []byte(c.HashKey),
+		Events: mgr.GetEventRecorder(controller.FieldOwner), Now: time.Now,
+	}
+	if err := r.Register(mgr); err != nil {
+		return nil, err
+	}
+	return mgr, errors.Join(mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("ping", healthz.Ping))
+}
+
+// Scheme are the kinds that the operator knows.
+func Scheme() *runtime.Scheme {
+	s := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(s), v1alpha1.AddToScheme(s)); err != nil {
+		panic(err) // types that are compiled in
+	}
+	return s
+}
+
+func options(c Config) ctrl.Options {
+	return ctrl.Options{
+		Scheme:                        Scheme(),
+		Cache:                         cacheOptions(c.Namespaces),
+		Client:                        client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: new(true), DisableFor: []client.Object{&corev1.Secret{}, &corev1.ConfigMap{}, &corev1.Namespace{}, &corev1.Pod{}}}},
+		Metrics:                       metricsOptions(c),
+		HealthProbeBindAddress:        c.ProbeAddress,
+		LeaderElection:                c.LeaderElect,
+		LeaderElectionID:              "feedback-pipeline-operator",
+		LeaderElectionNamespace:       c.LeaderNamespace,
+		LeaderElectionReleaseOnCancel: true,
+	}
+}
+
+// cacheOptions keep only what the operator has made, and pipelines.
+func cacheOptions(namespaces []string) cache.Options {
+	ours := cache.ByObject{Label: labels.SelectorFromSet(labels.Set{desired.LabelPartOf: "feedback-pipeline"})}
+	o := cache.Options{ByObject: map[client.Object]cache.ByObject{&appsv1.Deployment{}: ours, &corev1.Service{}: ours}}
+	for _, ns := range namespaces {
+		if o.DefaultNamespaces == nil {
+			o.DefaultNamespaces = map[string]cache.Config{}
+		}
+		o.DefaultNamespaces[ns] = cache.Config{}
+	}
+	return o
+}
+
+func metricsOptions(c Config) server.Options {
+	if c.MetricsInsecure {
+		return server.Options{BindAddress: c.MetricsAddress}
+	}
+	return server.Options{
+		BindAddress: c.MetricsAddress, SecureServing: true, FilterProvider: filters.WithAuthenticationAndAuthorization,
+		TLSOpts: []func(*tls.Config){func(t *tls.Config) { t.MinVersion = tls.VersionTLS12 }},
+	}
+}

@@ -1,0 +1,100 @@
+// Package status turns what the operator sees of a pipeline into its status. It is pure: the same pipeline, with the
+// status that it had, and the same observation give the same status.
+package status
+
+import (
+	"time"
+
+	"github.com/feedback-pipelines/feedback-pipelines/operator/api/v1alpha1"
+)
+
+const (
+	// Stale is the age at which a component's health is no longer taken for true. It writes it every 10 s.
+	Stale = 30 * time.Second
+	// HoldDown is how long what was last seen holds after it can no longer be seen. A gap shorter than that changes
+	// nothing; after it the conditions are Unknown.
+	HoldDown = 30 * time.Second
+)
+
+// Observation is what one pass of the operator saw.
+type Observation struct {
+	Now time.Time
+	// Refused is why nothing of the spec is applied: it is invalid, a Secret is missing, something else has the name.
+	Refused *Problem
+	// Topics is what was seen of the topics; nil where they were not looked at.
+	Topics *Topics
+	// Workloads are the live Deployments, in the order of the spec; one that does not exist has Missing set.
+	Workloads []Workload
+	// Flow is what the pipeline's components say of themselves, and how far its groups are. Nil where it could not be
+	// read.
+	Flow *Flow
+	// Unseen is since when Flow could not be read; zero where it could.
+	Unseen time.Time
+}
+
+// Problem is why something is not as it should be.
+type Problem struct {
+	// Reason is one CamelCase word of those in docs/spec/feedbackpipeline.md.
+	Reason string
+	// Message is a sentence with the remedy.
+	Message string
+	// Stalled is true where nothing will change until a person acts.
+	Stalled bool
+}
+
+// Topics is what was seen of a pipeline's topics.
+type Topics struct {
+	// Count is how many there are.
+	Count int
+	// Problem is what is wrong with them; nil if nothing.
+	Problem *Problem
+	// Unreachable is true where Problem is that Kafka does not answer, since then.
+	Unreachable bool
+	Since       time.Time
+	// Drift is what somebody else changed, in words.
+	Drift []string
+}
+
+// Workload is one Deployment.
+type Workload struct {
+	Name string
+	// Source is the source that it runs, empty for the scorer and the notifier.
+	Source  string
+	Missing bool
+	// Wanted, Updated, Available and Total are replicas.
+	Wanted, Updated, Available, Total int32
+	// Observed is true where the Deployment controller has seen its newest spec.
+	Observed bool
+	// Problem is why its pods don't come up; nil if nothing is known.
+	Problem *Problem
+}
+
+// Flow is what is known of the pipeline while it runs.
+type Flow struct {
+	// Components are what each has said of itself last, by name: slack-ingest/community, sentiment-scorer, notifier.
+	Components map[string]Component
+	// Groups are the consumer groups, in the order of the spec.
+	Groups []Group
+}
+
+// Component is what one component said of itself last.
+type Component struct {
+	State v1alpha1.SourceState // Healthy, Degraded or Failed
+	// Reason and Message are those of its worst condition.
+	Reason, Message string
+	// Seen is when it was said; Gone is true after a clean stop.
+	Seen time.Time
+	Gone bool
+	// LastEvent is when it last handled an event, zero before the first.
+	LastEvent time.Time
+	// Overdue are the routes with events that should have been told already.
+	Overdue []string
+}
+
+// Group is how far a consumer group is.
+type Group struct {
+	ID, Route string
+	Lag       int64
+	// Stuck is since when it has lag and commits nothing; zero where it moves.
+	Stuck time.Time
+}

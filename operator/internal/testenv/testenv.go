@@ -1,0 +1,71 @@
+// Package testenv gives tests a real API server: kube-apiserver and etcd from KUBEBUILDER_ASSETS or from where
+// hack/tools/kubeassets built them. There is neither a scheduler nor a controller: a test plays those itself.
+package testenv
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+)
+
+// Run starts an API server that has the resource, runs the tests of a package with its configuration and stops it. It
+// returns what os.Exit takes. Without the two programs the configuration is nil, and the tests have to call Need.
+func Run(m *testing.M, use func(*rest.Config)) int {
+	assets := assets()
+	if assets == "" {
+		return m.Run()
+	}
+	environment := &envtest.Environment{
+		BinaryAssetsDirectory: assets,
+		CRDDirectoryPaths:     []string{filepath.Join(root(), "operator", "config", "crd")}, ErrorIfCRDPathMissing: true,
+	}
+	config, err := environment.Start()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "start the API server:", err)
+		return 1
+	}
+	use(config)
+	code := m.Run()
+	if err := environment.Stop(); err != nil {
+		fmt.Fprintln(os.Stderr, "stop the API server:", err)
+		return max(code, 1)
+	}
+	return code
+}
+
+// Need skips the test where there is no API server.
+func Need(t testing.TB, config *rest.Config) *rest.Config {
+	t.Helper()
+	_ = os.Getenv("KUBEBUILDER_ASSETS") // so that a cached result is one of the same API server
+	if config == nil {
+		t.Skip("no API server: run hack/tools/kubeassets once (make test does), or set KUBEBUILDER_ASSETS to the folder of etcd and kube-apiserver")
+	}
+	return config
+}
+
+// assets is the folder of kube-apiserver and etcd, empty where they are not there.
+func assets() string {
+	if folder := os.Getenv("KUBEBUILDER_ASSETS"); folder != "" {
+		return folder
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	folder := filepath.Join(cache, "feedback-pipelines", "kubeassets")
+	if _, err := os.Stat(filepath.Join(folder, "version")); err != nil {
+		return ""
+	}
+	return folder
+}
+
+// root is the repository's.
+func root() string {
+	_, file, _, _ := runtime.Caller(0)
+	return filepath.Join(filepath.Dir(file), "..", "..", "..")
+}
