@@ -32,7 +32,7 @@ demo: build ## Run the whole pipeline here: embedded Kafka, simulated Slack and 
 .PHONY: test
 test: $(BROKER) ## Run all tests with the race detector, on the embedded broker and a real Kafka
 	@if reason=$$($(BROKER) available 2>&1); then \
-	  $(BROKER) exec -tls -sasl -- $(MAKE) --no-print-directory test-go; \
+	  $(BROKER) exec -tls -sasl -acls -- $(MAKE) --no-print-directory test-go; \
 	else \
 	  echo "SKIPPED: the tests that need a real Kafka: $$reason"; $(MAKE) --no-print-directory test-go; \
 	fi

@@ -1,7 +1,7 @@
 // Command kafka runs a Kafka broker on this machine: for one command (exec), or until it is stopped (start, stop).
 //
-//	go run ./kafka exec [-embedded] [-brokers n] [-tls] [-sasl] [-optional] -- go test ./...
-//	go run ./kafka start [-brokers n] [-tls] [-sasl] [-data folder]; go run ./kafka env; go run ./kafka stop
+//	go run ./kafka exec [-embedded] [-brokers n] [-tls] [-sasl] [-acls] [-optional] -- go test ./...
+//	go run ./kafka start [-brokers n] [-tls] [-sasl] [-acls] [-data folder]; go run ./kafka env; go run ./kafka stop
 //
 // The command, or whoever reads `env`, finds the broker by the KAFKA_TEST_* variables of package broker.
 package main
@@ -61,6 +61,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		flags.IntVar(&o.Brokers, "brokers", 1, "1 or 3")
 		flags.BoolVar(&o.TLS, "tls", false, "add listeners with TLS and with client certificates")
 		flags.BoolVar(&o.SASL, "sasl", false, "add listeners with SASL PLAIN and SCRAM")
+		flags.BoolVar(&o.ACLs, "acls", false, "allow only what ACLs grant, but to those of the plain listener and the SASL user")
 		flags.IntVar(&o.HeapMB, "heap", 256, "heap of each broker in `MB`")
 	}
 	if args[0] == "exec" {

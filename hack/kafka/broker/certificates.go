@@ -16,47 +16,60 @@ import (
 )
 
 // certificates are PEM files of a throw-away CA: made anew for each data folder, valid for a year, for 127.0.0.1 and
-// localhost.
+// localhost, but for those that say otherwise.
 type certificates struct {
 	CA         string // the CA's certificate
+	OtherCA    string // that of a CA that has signed nothing
 	ServerPEM  string // the brokers' key and certificate in one file, as Kafka's PEM key store wants it
+	ExpiredPEM string // the same, expired an hour ago
+	AliasPEM   string // the same, for kafka.invalid
 	ClientCert string
 	ClientKey  string
+	// ExpiredCert is a client's that expired an hour ago.
+	ExpiredCert, ExpiredKey string
 }
 
 func certificatesIn(dir string) certificates {
+	in := func(name string) string { return filepath.Join(dir, name) }
 	return certificates{
-		CA: filepath.Join(dir, "ca.crt"), ServerPEM: filepath.Join(dir, "server.pem"),
-		ClientCert: filepath.Join(dir, "client.crt"), ClientKey: filepath.Join(dir, "client.key"),
+		CA: in("ca.crt"), OtherCA: in("other-ca.crt"),
+		ServerPEM: in("server.pem"), ExpiredPEM: in("expired-server.pem"), AliasPEM: in("alias-server.pem"),
+		ClientCert: in("client.crt"), ClientKey: in("client.key"), ExpiredCert: in("expired-client.crt"), ExpiredKey: in("expired-client.key"),
 	}
 }
 
 // write makes the files.
 func (c certificates) write() error {
-	ca := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "throw-away test CA"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(1, 0, 0),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
-	}
-	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	ca, err := newAuthority("throw-away test CA")
 	if err != nil {
 		return err
 	}
-	caCert, err := sign(ca, ca, caKey, caKey)
+	other, err := newAuthority("another throw-away test CA")
 	if err != nil {
 		return err
 	}
-	server, serverKey, err := leaf(2, "broker", x509.ExtKeyUsageServerAuth, ca, caKey)
-	if err != nil {
-		return err
-	}
-	client, clientKey, err := leaf(3, "client", x509.ExtKeyUsageClientAuth, ca, caKey)
-	if err != nil {
-		return err
-	}
-	for path, data := range map[string][]byte{
-		c.CA: caCert, c.ServerPEM: append(serverKey, server...), c.ClientCert: client, c.ClientKey: clientKey,
+	files := map[string][]byte{c.CA: ca.pem, c.OtherCA: other.pem}
+	for _, l := range []struct {
+		name      string
+		usage     x509.ExtKeyUsage
+		until     time.Time
+		host      string
+		cert, key string // the same file for both
+	}{
+		{"broker", x509.ExtKeyUsageServerAuth, ca.cert.NotAfter, "localhost", c.ServerPEM, c.ServerPEM},
+		{"expired broker", x509.ExtKeyUsageServerAuth, time.Now().Add(-time.Hour), "localhost", c.ExpiredPEM, c.ExpiredPEM},
+		{"alias", x509.ExtKeyUsageServerAuth, ca.cert.NotAfter, "kafka.invalid", c.AliasPEM, c.AliasPEM},
+		{"client", x509.ExtKeyUsageClientAuth, ca.cert.NotAfter, "localhost", c.ClientCert, c.ClientKey},
+		{"expired client", x509.ExtKeyUsageClientAuth, time.Now().Add(-time.Hour), "localhost", c.ExpiredCert, c.ExpiredKey},
 	} {
+		cert, key, err := ca.leaf(int64(len(files)), l.name, l.usage, l.until, l.host)
+		if err != nil {
+			return err
+		}
+		files[l.key] = append(files[l.key], key...)
+		files[l.cert] = append(files[l.cert], cert...)
+	}
+	for path, data := range files {
 		if err := os.WriteFile(path, data, 0o600); err != nil {
 			return fmt.Errorf("write a certificate: %w", err)
 		}
@@ -64,13 +77,38 @@ func (c certificates) write() error {
 	return nil
 }
 
-func leaf(serial int64, name string, usage x509.ExtKeyUsage, ca *x509.Certificate, caKey *ecdsa.PrivateKey) (cert, key []byte, err error) {
+// authority is a CA of its own.
+type authority struct {
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+	pem  []byte
+}
+
+func newAuthority(name string) (*authority, error) {
+	cert := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name},
+		NotBefore: time.Now().AddDate(0, 0, -2), NotAfter: time.Now().AddDate(1, 0, 0),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	pem, err := sign(cert, cert, key, key)
+	return &authority{cert: cert, key: key, pem: pem}, err
+}
+
+// leaf signs a certificate that is valid until a time: for the host, and for 127.0.0.1 where that is localhost.
+func (a *authority) leaf(serial int64, name string, usage x509.ExtKeyUsage, until time.Time, host string) (cert, key []byte, err error) {
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: name},
-		NotBefore: ca.NotBefore, NotAfter: ca.NotAfter,
+		NotBefore: a.cert.NotBefore, NotAfter: until,
 		KeyUsage:    x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{usage},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"localhost"},
+		DNSNames:    []string{host},
+	}
+	if host == "localhost" {
+		template.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)}
 	}
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -80,7 +118,7 @@ func leaf(serial int64, name string, usage x509.ExtKeyUsage, ca *x509.Certificat
 	if err != nil {
 		return nil, nil, err
 	}
-	cert, err = sign(template, ca, private, caKey)
+	cert, err = sign(template, a.cert, private, a.key)
 	return cert, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), err
 }
 

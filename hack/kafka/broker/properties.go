@@ -17,11 +17,15 @@ const (
 	mutualTLS  = "MTLS"
 	sasl       = "SASL"
 	saslTLS    = "SASLTLS"
+	scramOnly  = "SCRAMONLY"
+	expired    = "EXPIRED" // TLS by a certificate that has expired
+	alias      = "ALIAS"   // TLS by a certificate for another host
 	controller = "CONTROLLER"
 )
 
 var protocols = map[string]string{
-	plain: "PLAINTEXT", tlsOnly: "SSL", mutualTLS: "SSL", sasl: "SASL_PLAINTEXT", saslTLS: "SASL_SSL", controller: "PLAINTEXT",
+	plain: "PLAINTEXT", tlsOnly: "SSL", mutualTLS: "SSL", sasl: "SASL_PLAINTEXT", saslTLS: "SASL_SSL",
+	scramOnly: "SASL_PLAINTEXT", expired: "SSL", alias: "SSL", controller: "PLAINTEXT",
 }
 
 // layout is what a cluster's data folder says of itself (cluster.json), so that another process can stop it and a
@@ -123,17 +127,23 @@ func (l layout) authorizer() []string {
 func (n node) tls(dir string) []string {
 	var lines []string
 	certs := certificatesIn(dir)
-	for _, name := range []string{tlsOnly, mutualTLS, saslTLS} {
+	for _, name := range []string{tlsOnly, mutualTLS, saslTLS, expired, alias} {
 		if !n.has(name) {
 			continue
 		}
-		auth := "none"
+		auth, store := "none", certs.ServerPEM
+		switch name {
+		case expired:
+			store = certs.ExpiredPEM
+		case alias:
+			store = certs.AliasPEM
+		}
 		if name == mutualTLS {
 			auth = "required"
 		}
 		prefix := "listener.name." + strings.ToLower(name) + ".ssl."
 		lines = append(lines,
-			prefix+"keystore.type=PEM", prefix+"keystore.location="+certs.ServerPEM,
+			prefix+"keystore.type=PEM", prefix+"keystore.location="+store,
 			prefix+"truststore.type=PEM", prefix+"truststore.location="+certs.CA,
 			prefix+"client.auth="+auth)
 	}
@@ -142,14 +152,18 @@ func (n node) tls(dir string) []string {
 
 func (n node) sasl(user, password string) []string {
 	var lines []string
-	for _, name := range []string{sasl, saslTLS} {
+	for _, name := range []string{sasl, saslTLS, scramOnly} {
 		if !n.has(name) {
 			continue
 		}
 		prefix := "listener.name." + strings.ToLower(name) + "."
 		scram := "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+		mechanisms := "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512"
+		if name == scramOnly {
+			mechanisms = "SCRAM-SHA-256,SCRAM-SHA-512"
+		}
 		lines = append(lines,
-			prefix+"sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
+			prefix+"sasl.enabled.mechanisms="+mechanisms,
 			prefix+fmt.Sprintf("plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_%s=%q;", user, password),
 			prefix+"scram-sha-256.sasl.jaas.config="+scram,
 			prefix+"scram-sha-512.sasl.jaas.config="+scram)

@@ -62,12 +62,18 @@ func (r *Real) died() error {
 	return nil
 }
 
+// stranger is the user of EnvStranger.
+const stranger = "stranger"
+
 // createUser makes the SCRAM user of Env; PLAIN's is in the properties.
 func (r *Real) createUser(ctx context.Context) error {
 	if r.layout.User == "" {
 		return nil
 	}
-	return r.CreateUser(ctx, r.layout.User, r.layout.Password)
+	if err := r.CreateUser(ctx, r.layout.User, r.layout.Password); err != nil || !r.layout.ACLs {
+		return err
+	}
+	return r.CreateUser(ctx, stranger, r.layout.Password)
 }
 
 // CreateUser makes a user that logs in with SCRAM, and returns when every broker with a SASL listener takes it. With

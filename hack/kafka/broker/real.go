@@ -24,12 +24,13 @@ type RealOptions struct {
 	Brokers int
 	// DataDir keeps the cluster over restarts, with its ports, users and CA. Empty: a temporary folder, removed by Stop.
 	DataDir string
-	// TLS adds a listener with TLS and one that demands a client certificate.
+	// TLS adds a listener with TLS, one that demands a client certificate, and two that no client should trust: one whose
+	// certificate has expired, one whose certificate is for another host.
 	TLS bool
-	// SASL adds a listener with PLAIN and SCRAM, and with TLS also one over TLS.
+	// SASL adds a listener with PLAIN and SCRAM and one with SCRAM alone, and with TLS also one over TLS.
 	SASL bool
 	// ACLs has the brokers allow only what ACLs grant, but to super users: whoever comes through the plain listener, and
-	// the user of Env. Others are made by CreateUser.
+	// the user of Env. Others are made by CreateUser; with SASL there is a stranger already, who may do nothing.
 	ACLs bool
 	// Detours adds so many plain listeners to each broker whose clients are told other ports than those that it listens
 	// on: something there has to pass them on, such as a proxy that can be cut. See Detour.
@@ -119,13 +120,13 @@ func newLayout(ctx context.Context, o RealOptions) (layout, error) {
 	l := layout{ClusterID: base64.RawURLEncoding.EncodeToString(id), ACLs: o.ACLs}
 	listeners := []string{plain, controller}
 	if o.TLS {
-		listeners = append(listeners, tlsOnly, mutualTLS)
+		listeners = append(listeners, tlsOnly, mutualTLS, expired, alias)
 	}
 	if o.SASL {
 		password := make([]byte, 12)
 		_, _ = rand.Read(password)
 		l.User, l.Password = "feedback", hex.EncodeToString(password)
-		listeners = append(listeners, sasl)
+		listeners = append(listeners, sasl, scramOnly)
 		if o.TLS {
 			listeners = append(listeners, saslTLS)
 		}
@@ -241,6 +242,7 @@ func (l layout) env(dir string) []string {
 	for _, v := range []struct{ name, listener string }{
 		{EnvBootstrap, plain}, {EnvTLSBootstrap, tlsOnly}, {EnvMTLSBootstrap, mutualTLS},
 		{EnvSASLBootstrap, sasl}, {EnvSASLTLSBootstrap, saslTLS},
+		{EnvSCRAMBootstrap, scramOnly}, {EnvExpiredBootstrap, expired}, {EnvAliasBootstrap, alias},
 	} {
 		if at := l.addresses(v.listener); len(at) > 0 {
 			env = append(env, v.name+"="+strings.Join(at, ","))
@@ -248,10 +250,14 @@ func (l layout) env(dir string) []string {
 	}
 	if len(l.addresses(tlsOnly)) > 0 {
 		c := certificatesIn(dir)
-		env = append(env, EnvCA+"="+c.CA, EnvClientCert+"="+c.ClientCert, EnvClientKey+"="+c.ClientKey)
+		env = append(env, EnvCA+"="+c.CA, EnvClientCert+"="+c.ClientCert, EnvClientKey+"="+c.ClientKey,
+			EnvOtherCA+"="+c.OtherCA, EnvExpiredCert+"="+c.ExpiredCert, EnvExpiredKey+"="+c.ExpiredKey)
 	}
 	if l.User != "" {
 		env = append(env, EnvUser+"="+l.User, EnvPassword+"="+l.Password)
+		if l.ACLs {
+			env = append(env, EnvStranger+"="+stranger)
+		}
 	}
 	return env
 }

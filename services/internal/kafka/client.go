@@ -8,14 +8,12 @@ package kafka
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"slices"
-	"strings"
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
@@ -40,6 +38,8 @@ const (
 // Client is a connection to one cluster, safe for concurrent use.
 type Client struct {
 	id        string
+	cfg       Config // what was asked for, for what errors say of it
+	patience  patience
 	servers   []string
 	transport *kafkago.Transport
 	dialer    *kafkago.Dialer
@@ -65,19 +65,18 @@ func Open(cfg Config, clientID string) (*Client, error) {
 		return nil, err
 	}
 	addr := kafkago.TCP(cfg.BootstrapServers...)
+	c := &Client{id: clientID, cfg: cfg, servers: cfg.BootstrapServers}
+	base := (&net.Dialer{Timeout: dialTimeout}).DialContext
+	dial := c.patience.dial(base)
 	transport := &kafkago.Transport{
-		TLS: tlsConfig, SASL: mechanism, ClientID: clientID,
+		Dial: dial, TLS: tlsConfig, SASL: mechanism, ClientID: clientID,
 		DialTimeout: dialTimeout, MetadataTTL: metadataTTL, IdleTimeout: time.Minute,
 	}
-	return &Client{
-		id:        clientID,
-		servers:   cfg.BootstrapServers,
-		transport: transport,
-		dialer:    &kafkago.Dialer{ClientID: clientID, Timeout: dialTimeout, TLS: tlsConfig, SASLMechanism: mechanism, DualStack: true},
-		api:       &kafkago.Client{Addr: addr, Transport: transport, Timeout: requestTimeout},
-		few:       newWriter(addr, transport, fewRecords),
-		many:      newWriter(addr, transport, manyRecords),
-	}, nil
+	c.transport, c.patience.try = transport, knock(transport, base)
+	c.dialer = &kafkago.Dialer{ClientID: clientID, Timeout: dialTimeout, DialFunc: dial, TLS: tlsConfig, SASLMechanism: mechanism}
+	c.api = &kafkago.Client{Addr: addr, Transport: transport, Timeout: requestTimeout}
+	c.few, c.many = newWriter(addr, transport, fewRecords), newWriter(addr, transport, manyRecords)
+	return c, nil
 }
 
 // Close ends the client's connections.
@@ -103,7 +102,7 @@ func (c *Client) Ping(ctx context.Context) error {
 // waits for. It returns ctx's error if ctx ends first.
 func (c *Client) WaitTopics(ctx context.Context, log *slog.Logger, topics ...string) error {
 	said := ""
-	for {
+	for failures := 0; ; {
 		missing, err := c.missing(ctx, topics)
 		if err == nil && len(missing) == 0 {
 			return nil
@@ -116,7 +115,12 @@ func (c *Client) WaitTopics(ctx context.Context, log *slog.Logger, topics ...str
 			log.Warn("waiting for Kafka", "servers", c.servers, "reason", now)
 			said = now
 		}
-		if err := run.Sleep(ctx, 500*time.Millisecond); err != nil {
+		wait := 500 * time.Millisecond
+		if err != nil {
+			wait = pause(err, failures)
+			failures++
+		}
+		if err := run.Sleep(ctx, wait); err != nil {
 			return err
 		}
 	}
@@ -133,7 +137,7 @@ func (c *Client) missing(ctx context.Context, topics []string) ([]string, error)
 			continue
 		}
 		if err := c.hidden(ctx, t.Name); err != nil {
-			return nil, fmt.Errorf("describe topic %s: %w", t.Name, Explain(err))
+			return nil, fmt.Errorf("describe topic %s: %w", t.Name, c.explain(err))
 		}
 		out = append(out, t.Name)
 	}
@@ -147,46 +151,12 @@ func (c *Client) try(ctx context.Context, f func() error) error {
 	if err != nil && ctx.Err() == nil && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || isNetClosed(err)) {
 		err = f()
 	}
-	return Explain(err)
+	return c.explain(err)
 }
 
 func isNetClosed(err error) bool {
 	var op *net.OpError
 	return errors.As(err, &op) && op.Op != "dial"
-}
-
-// Explain adds to an error of the client library what it means and what to do about it,
-// where that is not plain from its words. The library reports a refused password as a
-// connection that ends. It returns nil for nil.
-func Explain(err error) error {
-	var dns *net.DNSError
-	var authority x509.UnknownAuthorityError
-	var invalid x509.CertificateInvalidError
-	var hostname x509.HostnameError
-	hint := ""
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, kafkago.SASLAuthenticationFailed):
-		hint = "the broker refused the user name or password: check the SASL settings"
-	case errors.Is(err, kafkago.TopicAuthorizationFailed), errors.Is(err, kafkago.GroupAuthorizationFailed), errors.Is(err, kafkago.ClusterAuthorizationFailed):
-		hint = "the broker's ACLs do not allow it: grant the user what docs/acls.md lists"
-	case errors.As(err, &authority):
-		hint = "the broker's certificate is signed by an authority that is not trusted: set KAFKA_TLS_CA to its PEM bundle"
-	case errors.As(err, &invalid):
-		hint = "the broker's certificate is not valid: see whether it has expired"
-	case errors.As(err, &hostname):
-		hint = "the broker's certificate is for another host name: use that name in KAFKA_BOOTSTRAP_SERVERS"
-	case errors.As(err, &dns):
-		hint = "the host name cannot be resolved: check KAFKA_BOOTSTRAP_SERVERS"
-	case strings.Contains(err.Error(), "connection refused"):
-		hint = "nothing listens there: check KAFKA_BOOTSTRAP_SERVERS and that the broker runs"
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		hint = "the broker closed the connection: it restarts, or a wrong password, or TLS on one side only"
-	default:
-		return err
-	}
-	return fmt.Errorf("%w (%s)", err, hint)
 }
 
 // Servers are the brokers that the client started from.

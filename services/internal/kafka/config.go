@@ -3,10 +3,12 @@ package kafka
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net"
 	"strings"
+	"time"
 
 	"github.com/segmentio/kafka-go/sasl"
 	"github.com/segmentio/kafka-go/sasl/plain"
@@ -63,9 +65,25 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
+// encrypted tells whether connections are to use TLS.
+func (c Config) encrypted() bool { return c.TLSEnabled || c.TLSCA != "" || c.TLSCertificate != "" }
+
+// certificateEnd is until when the client's certificate is valid, zero where there is none.
+func (c Config) certificateEnd() time.Time {
+	block, _ := pem.Decode([]byte(c.TLSCertificate))
+	if block == nil {
+		return time.Time{}
+	}
+	cert, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return time.Time{}
+	}
+	return cert.NotAfter
+}
+
 // tls returns nil where connections are not encrypted.
 func (c Config) tls() (*tls.Config, error) {
-	if !c.TLSEnabled && c.TLSCA == "" && c.TLSCertificate == "" {
+	if !c.encrypted() {
 		return nil, nil
 	}
 	t := &tls.Config{MinVersion: tls.VersionTLS12}
@@ -103,6 +121,9 @@ func (c Config) sasl() (sasl.Mechanism, error) {
 	return nil, run.Invalid("KAFKA_SASL_MECHANISM", c.SASLMechanism, "set it to PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512")
 }
 
+// eventHubsUser is whose password a connection string is.
+const eventHubsUser = "$ConnectionString"
+
 // eventHubs returns the plain settings that stand behind a connection string. Source:
 // Event Hubs' Kafka endpoint: port 9093, TLS, SASL PLAIN with user $ConnectionString.
 func (c Config) eventHubs() (Config, error) {
@@ -111,7 +132,7 @@ func (c Config) eventHubs() (Config, error) {
 		if host := strings.TrimRight(endpoint, "/"); ok && host != "" {
 			return Config{
 				BootstrapServers: []string{net.JoinHostPort(host, "9093")}, TLSEnabled: true,
-				SASLMechanism: "PLAIN", SASLUsername: "$ConnectionString", SASLPassword: c.EventHubsConnectionString,
+				SASLMechanism: "PLAIN", SASLUsername: eventHubsUser, SASLPassword: c.EventHubsConnectionString,
 			}, nil
 		}
 	}

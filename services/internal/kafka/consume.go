@@ -96,8 +96,8 @@ func (c *Client) Consume(ctx context.Context, s Subscription, f func(ctx context
 			return nil
 		}
 		if err != nil {
-			s.OnError(fmt.Errorf("join group %s: %w", s.Group, Explain(err)))
-			if run.Sleep(ctx, backOff(failures)) != nil {
+			s.OnError(fmt.Errorf("join group %s: %w", s.Group, c.explain(err)))
+			if run.Sleep(ctx, pause(err, failures)) != nil {
 				return nil
 			}
 			failures++
@@ -131,7 +131,7 @@ func (c *Client) generation(ctx, ended context.Context, s Subscription, gen *kaf
 	defer context.AfterFunc(ctx, cancel)()
 
 	g := &Generation{
-		ID: gen.ID, topic: s.Topic, maxBatch: s.MaxBatch, commit: gen.CommitOffsets, onError: s.OnError, progress: s.Progress,
+		ID: gen.ID, topic: s.Topic, maxBatch: s.MaxBatch, commit: func(o map[string]map[int]int64) error { return c.explain(gen.CommitOffsets(o)) }, onError: s.OnError, progress: s.Progress,
 		start: map[int]int64{}, done: map[int]int64{}, committed: map[int]int64{},
 	}
 	for _, a := range gen.Assignments[s.Topic] {
@@ -201,7 +201,7 @@ func (c *Client) resolveOnce(ctx context.Context, s Subscription, g *Generation)
 			}
 		}
 		if err := g.commit(map[string]map[int]int64{s.Topic: ends}); err != nil {
-			return false, Explain(err)
+			return false, err
 		}
 	}
 	for _, l := range lags {
@@ -314,7 +314,7 @@ func (g *Generation) flush() {
 	}
 	failpoint.Here(failpoint.BeforeCommit)
 	if err := g.commit(map[string]map[int]int64{g.topic: offsets}); err != nil {
-		g.onError(fmt.Errorf("commit: %w", Explain(err)))
+		g.onError(fmt.Errorf("commit: %w", err))
 		return
 	}
 	failpoint.Here(failpoint.Committed)

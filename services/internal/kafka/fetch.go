@@ -40,13 +40,14 @@ type fetcher struct {
 func (f *fetcher) next(ctx context.Context) ([]Record, error) {
 	if f.conn == nil {
 		if err := f.connect(ctx); err != nil {
-			return nil, Explain(err)
+			return nil, f.client.explain(err)
 		}
 	}
 	conn := f.conn
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	recs, err := f.read()
 	if err == nil {
+		f.client.patience.worked()
 		return recs, nil
 	}
 	if !errors.Is(err, kafkago.RequestTimedOut) {
@@ -58,7 +59,7 @@ func (f *fetcher) next(ctx context.Context) ([]Record, error) {
 	case len(recs) > 0, errors.Is(err, kafkago.RequestTimedOut), errors.Is(err, kafkago.OffsetOutOfRange):
 		return recs, nil // an offset out of range is mended when it connects
 	}
-	return nil, Explain(err)
+	return nil, f.client.explain(err)
 }
 
 func (f *fetcher) read() ([]Record, error) {
@@ -159,7 +160,7 @@ func (f *fetcher) run(ctx context.Context, out chan<- []Record, onError func(err
 			if failures++; failures == 3 { // the first ones are everyday: a leader moved, a broker restarted
 				onError(err)
 			}
-			if run.Sleep(ctx, backOff(failures)) != nil {
+			if run.Sleep(ctx, pause(err, failures)) != nil {
 				return
 			}
 			continue

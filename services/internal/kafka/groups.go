@@ -53,7 +53,7 @@ func (c *Client) Group(ctx context.Context, id string) (GroupInfo, error) {
 			if errors.Is(refused, kafkago.GroupIdNotFound) {
 				continue
 			}
-			return GroupInfo{}, fmt.Errorf("describe group %s: %w", id, Explain(refused))
+			return GroupInfo{}, fmt.Errorf("describe group %s: %w", id, c.explain(refused))
 		}
 		out.State = g.GroupState
 		for _, m := range g.Members {
@@ -91,7 +91,7 @@ func (c *Client) SetOffsets(ctx context.Context, group, topic string, offsets ma
 		case errors.Is(p.Error, kafkago.UnknownMemberId), errors.Is(p.Error, kafkago.RebalanceInProgress), errors.Is(p.Error, kafkago.IllegalGeneration):
 			return fmt.Errorf("set offset of group %s in %s[%d]: %w", group, topic, p.Partition, ErrGroupActive)
 		case p.Error != nil:
-			return fmt.Errorf("set offset of group %s in %s[%d]: %w", group, topic, p.Partition, Explain(p.Error))
+			return fmt.Errorf("set offset of group %s in %s[%d]: %w", group, topic, p.Partition, c.explain(p.Error))
 		}
 	}
 	return nil

@@ -57,7 +57,7 @@ func (c *Client) Topics(ctx context.Context, names ...string) ([]TopicInfo, erro
 		}
 		t := meta.Topics[at]
 		if t.Error != nil {
-			return nil, fmt.Errorf("describe topic %s: %w", name, Explain(t.Error))
+			return nil, fmt.Errorf("describe topic %s: %w", name, c.explain(t.Error))
 		}
 		if out[i].Partitions, err = c.bounds(ctx, name, t.Partitions); err != nil {
 			return nil, fmt.Errorf("read offsets of topic %s: %w", name, err)
@@ -110,7 +110,7 @@ func (c *Client) listOffsetsOnce(ctx context.Context, topic string, req []kafkag
 	}
 	for _, p := range resp.Topics[topic] {
 		if p.Error != nil {
-			return nil, fmt.Errorf("partition %d: %w", p.Partition, Explain(p.Error))
+			return nil, fmt.Errorf("partition %d: %w", p.Partition, c.explain(p.Error))
 		}
 	}
 	return resp.Topics[topic], nil
@@ -163,7 +163,7 @@ func (c *Client) committed(ctx context.Context, group, topic string, partitions 
 	}
 	for _, p := range resp.Topics[topic] {
 		if p.Error != nil {
-			return nil, fmt.Errorf("read offset of group %s in %s[%d]: %w", group, topic, p.Partition, Explain(p.Error))
+			return nil, fmt.Errorf("read offset of group %s in %s[%d]: %w", group, topic, p.Partition, c.explain(p.Error))
 		}
 		out[p.Partition] = p.CommittedOffset
 	}

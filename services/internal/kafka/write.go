@@ -82,7 +82,12 @@ func (c *Client) Write(ctx context.Context, recs ...Record) error {
 	if fail.Err == nil {
 		fail.Err = ErrTooLarge
 	}
-	fail.Err = Explain(fail.Err)
+	if errors.Is(fail.Err, kafkago.UnknownTopicOrPartition) { // what a topic is that ACLs hide
+		if err := c.hidden(ctx, recs[fail.Failed[0]].Topic); err != nil {
+			fail.Err = err
+		}
+	}
+	fail.Err = c.explain(fail.Err)
 	fail.Failed = append(fail.Failed, fail.TooLarge...)
 	slices.Sort(fail.Failed)
 	return fail
@@ -94,6 +99,7 @@ func (c *Client) writeUntil(ctx context.Context, recs []Record, todo []int, dead
 	for attempt := 0; len(todo) > 0; attempt++ {
 		left, err := c.writeOnce(ctx, recs, todo)
 		if len(left) == 0 {
+			c.patience.worked()
 			return
 		}
 		if errors.Is(err, kafkago.MessageSizeTooLarge) {
