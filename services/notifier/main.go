@@ -107,8 +107,8 @@ func ping(ctx context.Context, client *kafka.Client, reporter *health.Reporter) 
 	}
 }
 
-// newRoutes builds the routes. Those of one app share what is known of its workspace, and
-// those of one channel its pace, and those of one token its limits.
+// newRoutes builds the routes. Those of one app share what is known of its workspace and what
+// Slack allows its token, those of one channel its pace, and all of them the memory.
 func newRoutes(p *run.Process, cfg *config, client *kafka.Client, reporter *health.Reporter) []*route.Route {
 	type app struct {
 		api       *slack.Client
@@ -118,6 +118,8 @@ func newRoutes(p *run.Process, cfg *config, client *kafka.Client, reporter *heal
 	apps, pacers := map[slackapi.Options]app{}, &sink.Pacers{}
 	metrics := route.NewMetrics(p.Metrics)
 	owner := fmt.Sprintf("%s/%d", cfg.Instance, time.Now().UnixNano())
+	most := maxTold(memoryLimit(), len(cfg.Routes))
+	p.Log.Info("events that a route remembers at most", "events", most)
 	var out []*route.Route
 	for _, rc := range cfg.Routes {
 		o := slackapi.Options{BotToken: rc.token(), APIURL: rc.Slack.APIURL}
@@ -132,11 +134,11 @@ func newRoutes(p *run.Process, cfg *config, client *kafka.Client, reporter *heal
 			Config: rc.config(), Pipeline: cfg.Pipeline, Owner: owner, Topics: cfg.Topics,
 			Format: feedback.Format(cfg.ValueFormat), Write: client.Write,
 			Scan: func(ctx context.Context, f func(kafka.Record) error) error {
-				return client.Scan(ctx, cfg.Topics.Notifications, f)
+				return client.ScanAll(ctx, cfg.Topics.Notifications, f)
 			},
-			Sink:   sink.New(a.api, a.directory, cfg.Pipeline, rc.Name, rc.Slack.Channel),
-			Pace:   func(id string) *sink.Pacer { return pacers.For(rc.Slack.APIURL + " " + cmp.Or(normal(id), channel)) },
-			Quota:  a.quota,
+			Sink:  sink.New(a.api, a.directory, cfg.Pipeline, rc.Name, rc.Slack.Channel),
+			Pace:  func(id string) *sink.Pacer { return pacers.For(rc.Slack.APIURL + " " + cmp.Or(normal(id), channel)) },
+			Quota: a.quota, MaxTold: most,
 			Health: reporter, Metrics: metrics, Log: p.Log.With("route", rc.Name),
 		})
 	}

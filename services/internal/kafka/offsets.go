@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	kafkago "github.com/segmentio/kafka-go"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/run"
 )
@@ -209,6 +210,28 @@ func (c *Client) Scan(ctx context.Context, topic string, f func(Record) error) e
 		}
 	}
 	return nil
+}
+
+// ScanAll is Scan of all partitions at once: f is called by a goroutine for each, so that it
+// must be safe for concurrent use. The order holds within a partition.
+func (c *Client) ScanAll(ctx context.Context, topic string, f func(Record) error) error {
+	infos, err := c.Topics(ctx, topic)
+	if err != nil {
+		return err
+	}
+	if !infos[0].Exists {
+		return fmt.Errorf("topic %s does not exist", topic)
+	}
+	all, ctx := errgroup.WithContext(ctx)
+	for _, p := range infos[0].Partitions {
+		all.Go(func() error {
+			if err := c.scanPartition(ctx, topic, p, f); err != nil {
+				return fmt.Errorf("scan %s[%d]: %w", topic, p.ID, err)
+			}
+			return nil
+		})
+	}
+	return all.Wait()
 }
 
 func (c *Client) scanPartition(ctx context.Context, topic string, p PartitionInfo, f func(Record) error) error {

@@ -6,6 +6,7 @@
 package memory
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -14,9 +15,13 @@ import (
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
 )
 
-// MaxTold is how many events a route remembers at most, whatever their age. An event takes
-// about 400 bytes, so that a full memory takes about 400 MB.
-const MaxTold = 1_000_000
+const (
+	// MaxTold is how many events a route remembers at most, whatever their age.
+	MaxTold = 1_000_000
+	// BytesPerEvent is what an event takes of the heap at most, by BenchmarkRestore and with
+	// room for what was superseded.
+	BytesPerEvent = 300
+)
 
 // Told is what became of one event. The zero State means that nothing was told: the event
 // was seen at Revision and not wanted.
@@ -48,28 +53,37 @@ type Digest struct {
 
 // Memory is what one route has told. It is for one goroutine.
 type Memory struct {
-	route    string
-	shown    int
-	told     map[string]Told
-	digests  map[string]Digest
-	copies   map[string]int    // events collapsed into the key's event
-	keys     map[string]string // collapse key -> the event that stands for it
-	open     map[string]*feedbackv1.Notification
-	interned map[string]string // the few strings that many entries share
+	route   string
+	shown   int
+	told    *table
+	digests map[string]Digest
+	copies  map[uint64]int32 // events collapsed into the event, by the hash of its id
+	keys    map[uint64]ref   // by the hash of a collapse key, the event that stands for it
+	open    map[string]*feedbackv1.Notification
 }
 
 // New returns an empty memory of the route. shown is how many of a digest's events it
 // shows with their text: the first of its event_ids.
 func New(route string, shown int) *Memory {
-	return &Memory{
-		route: route, shown: shown,
-		told: map[string]Told{}, digests: map[string]Digest{}, copies: map[string]int{},
-		keys: map[string]string{}, open: map[string]*feedbackv1.Notification{}, interned: map[string]string{},
+	m := &Memory{
+		route: route, shown: shown, told: newTable(), digests: map[string]Digest{},
+		copies: map[uint64]int32{}, keys: map[uint64]ref{}, open: map[string]*feedbackv1.Notification{},
+	}
+	m.told.moved = m.moved
+	return m
+}
+
+// moved keeps the keys right where the table has put an event elsewhere.
+func (m *Memory) moved(from, to ref, t Told) {
+	h := m.told.hash(t.Key)
+	if at, ok := m.keys[h]; ok && at == from {
+		m.keys[h] = to
 	}
 }
 
 // Apply takes in a record: it replaces what is known of its event or digest. Records of
-// other routes are ignored.
+// other routes are ignored, and those of ids that no event has: they are longer than 65,535
+// bytes.
 func (m *Memory) Apply(n *feedbackv1.Notification) {
 	if n.GetRoute() != m.route {
 		return
@@ -79,22 +93,26 @@ func (m *Memory) Apply(n *feedbackv1.Notification) {
 		return
 	}
 	id := n.GetEventId()
+	if max(len(id), len(n.GetCollapsedInto()), len(n.GetCollapseKey()), len(n.GetPlace().GetTs())) > math.MaxUint16 {
+		return
+	}
 	m.forget(id)
 	t := Told{
 		State: n.GetState(), Revision: n.GetRevision(),
-		Channel: m.intern(n.GetPlace().GetChannelId()), TS: n.GetPlace().GetTs(),
-		Digest: m.intern(n.GetDigestId()), Into: n.GetCollapsedInto(), Key: n.GetCollapseKey(), Shown: int(n.GetCount()),
+		Channel: n.GetPlace().GetChannelId(), TS: n.GetPlace().GetTs(),
+		Digest: n.GetDigestId(), Into: n.GetCollapsedInto(), Key: n.GetCollapseKey(), Shown: int(n.GetCount()),
 		Said: n.GetCreatedAt().AsTime().UnixMicro(), Written: n.GetObservedAt().AsTime().UnixMicro(),
 	}
-	m.told[id] = t
+	at := m.told.put(id, t)
 	switch {
 	case t.State == feedbackv1.Notification_STATE_INTENT:
 		m.open[id] = proto.CloneOf(n)
 	case counted(t):
-		m.copies[t.Into]++
+		m.copies[m.told.hash(t.Into)]++
 	case stands(t.State) && t.Key != "":
-		if old, ok := m.keys[t.Key]; !ok || m.told[old].Said <= t.Said {
-			m.keys[t.Key] = id
+		h := m.told.hash(t.Key)
+		if old, ok := m.keys[h]; !ok || m.told.at(old).said <= t.Said {
+			m.keys[h] = at
 		}
 	}
 }
@@ -107,7 +125,7 @@ func (m *Memory) applyDigest(n *feedbackv1.Notification) {
 	}
 	shown := n.GetEventIds()
 	m.digests[id] = Digest{
-		State: n.GetState(), Channel: m.intern(n.GetPlace().GetChannelId()), TS: n.GetPlace().GetTs(),
+		State: n.GetState(), Channel: n.GetPlace().GetChannelId(), TS: n.GetPlace().GetTs(),
 		Shown:   slices.Clone(shown[:min(len(shown), m.shown)]),
 		Written: n.GetObservedAt().AsTime().UnixMicro(),
 	}
@@ -115,20 +133,23 @@ func (m *Memory) applyDigest(n *feedbackv1.Notification) {
 
 // forget takes back what the event's last record did to the counts and keys.
 func (m *Memory) forget(id string) {
-	old, ok := m.told[id]
+	at, ok := m.told.find(id)
 	if !ok {
 		return
 	}
+	old := m.told.get(at)
 	delete(m.open, id)
 	if counted(old) {
-		if m.copies[old.Into]--; m.copies[old.Into] <= 0 {
-			delete(m.copies, old.Into)
+		h := m.told.hash(old.Into)
+		if m.copies[h]--; m.copies[h] <= 0 {
+			delete(m.copies, h)
 		}
 	}
-	if m.keys[old.Key] == id {
-		delete(m.keys, old.Key)
+	h := m.told.hash(old.Key)
+	if have, ok := m.keys[h]; ok && have == at {
+		delete(m.keys, h)
 	}
-	delete(m.told, id)
+	m.told.drop(at)
 }
 
 // counted tells whether the event is counted by another one's card or item.
@@ -140,30 +161,25 @@ func stands(s feedbackv1.Notification_State) bool {
 	return s == feedbackv1.Notification_STATE_POSTED || s == feedbackv1.Notification_STATE_DIGESTED
 }
 
-func (m *Memory) intern(s string) string {
-	if s == "" {
-		return ""
-	}
-	if have, ok := m.interned[s]; ok {
-		return have
-	}
-	m.interned[s] = s
-	return s
-}
-
 // Get returns what became of an event; false where nothing is known of it.
 func (m *Memory) Get(id string) (Told, bool) {
-	t, ok := m.told[id]
-	return t, ok
+	at, ok := m.told.find(id)
+	if !ok {
+		return Told{}, false
+	}
+	return m.told.get(at), true
 }
 
 // Seen notes an event's revision that was not wanted, so that an older one that is sent
 // again is not told. It stands in no record.
 func (m *Memory) Seen(id string, revision uint64, now time.Time) {
-	if old, ok := m.told[id]; ok && old.State != feedbackv1.Notification_STATE_UNSPECIFIED {
-		return
+	if at, ok := m.told.find(id); ok {
+		if m.told.at(at).state != uint8(feedbackv1.Notification_STATE_UNSPECIFIED) {
+			return
+		}
+		m.told.drop(at)
 	}
-	m.told[id] = Told{Revision: revision, Written: now.UnixMicro()}
+	m.told.put(id, Told{Revision: revision, Written: now.UnixMicro()})
 }
 
 // Digest returns what became of a digest.
@@ -173,25 +189,34 @@ func (m *Memory) Digest(id string) (Digest, bool) {
 }
 
 // Count is how many events the event's card stands for, its own included.
-func (m *Memory) Count(id string) int { return 1 + m.copies[id] }
+func (m *Memory) Count(id string) int { return 1 + int(m.copies[m.told.hash(id)]) }
 
 // Standing returns the event whose card, or item in a digest, stands for the collapse key.
 func (m *Memory) Standing(key string) (string, bool) {
 	if key == "" {
 		return "", false
 	}
-	id, ok := m.keys[key]
-	return id, ok
+	at, ok := m.keys[m.told.hash(key)]
+	if !ok || m.told.get(at).Key != key {
+		return "", false
+	}
+	return m.told.id(at), true
 }
 
 // Outdated returns the events whose card shows another count than it stands for.
 func (m *Memory) Outdated() []string {
 	var out []string
-	for id := range m.copies {
-		if t, ok := m.told[id]; ok && stands(t.State) && t.Shown != m.Count(id) {
+	if len(m.copies) == 0 {
+		return nil
+	}
+	m.told.each(func(at ref, e *entry) {
+		if !stands(feedbackv1.Notification_State(e.state)) {
+			return
+		}
+		if id := m.told.id(at); m.copies[m.told.hash(id)] > 0 && int(e.shown) != m.Count(id) {
 			out = append(out, id)
 		}
-	}
+	})
 	slices.Sort(out)
 	return out
 }
@@ -212,31 +237,34 @@ func (m *Memory) Open() []*feedbackv1.Notification {
 }
 
 // Len is how many events are remembered.
-func (m *Memory) Len() int { return len(m.told) }
+func (m *Memory) Len() int { return m.told.live }
 
 // Forget drops what was written before the time given and, of more than limit events, the
 // oldest tenth. What became of an event must be remembered for longer than its route's
-// maxAge: an older event that comes again is skipped for its age.
-func (m *Memory) Forget(before time.Time, limit int) {
+// maxAge: an older event that comes again is skipped for its age. It returns from when on
+// all is remembered that was.
+func (m *Memory) Forget(before time.Time, limit int) time.Time {
 	cut := before.UnixMicro()
-	if len(m.told) > limit {
-		times := make([]int64, 0, len(m.told))
-		for _, t := range m.told {
-			times = append(times, t.Written)
-		}
-		slices.Sort(times)
-		cut = max(cut, times[len(times)-limit*9/10])
+	if m.told.live > limit {
+		cut = max(cut, m.told.cut(m.told.live-limit*9/10))
 	}
-	for id, t := range m.told {
-		if t.Written < cut && t.State != feedbackv1.Notification_STATE_INTENT {
-			m.forget(id)
-			delete(m.copies, id)
+	var old []string
+	m.told.each(func(at ref, e *entry) {
+		if e.written < cut && e.state != uint8(feedbackv1.Notification_STATE_INTENT) {
+			old = append(old, m.told.id(at))
 		}
+	})
+	for _, id := range old {
+		m.forget(id)
+		delete(m.copies, m.told.hash(id))
 	}
 	for id, d := range m.digests {
 		if d.Written < cut && d.State != feedbackv1.Notification_STATE_INTENT {
 			delete(m.digests, id)
-			delete(m.interned, id)
 		}
 	}
+	if len(m.told.names) > 2*len(m.digests)+100 {
+		m.told.renumber()
+	}
+	return time.UnixMicro(cut)
 }

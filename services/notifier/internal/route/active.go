@@ -1,6 +1,7 @@
 package route
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -226,6 +227,7 @@ func (a *active) act(ctx context.Context) bool {
 // changeLate; counts last. What has no budget left gives way.
 func (a *active) next(now time.Time) job {
 	told := job{a.nextTold(now), a.Quota.Posts}
+	turn := !a.alternate || len(a.revisions) == 0 || now.Sub(a.revisions[0].since) <= changeLate
 	changed := job{nil, a.Quota.Updates}
 	if len(a.revisions) > 0 && !now.Before(a.rest) {
 		changed.do = a.revise
@@ -237,7 +239,7 @@ func (a *active) next(now time.Time) job {
 		return job{a.postDigest, a.Quota.Posts}
 	case told.do != nil && (changed.do == nil || changed.wait(now) > 0):
 		return told
-	case told.do != nil && told.wait(now) == 0 && !(a.alternate && now.Sub(a.revisions[0].since) > changeLate):
+	case told.do != nil && told.wait(now) == 0 && turn:
 		return told
 	case changed.do != nil:
 		return changed
@@ -298,9 +300,29 @@ func (a *active) observe() {
 		pending += a.digest.count
 	}
 	a.gauges(pending, overdue, oldest)
+	changes := len(a.revising) + len(a.uncounted)
+	for _, c := range a.recounts {
+		changes += len(c.counts)
+	}
+	a.Metrics.changes.WithLabelValues(a.Name).Set(float64(changes))
 	a.Metrics.memory.WithLabelValues(a.Name).Set(float64(a.mem.Len()))
-	if now.Sub(a.swept) > 10*time.Minute || a.mem.Len() > memory.MaxTold {
-		a.mem.Forget(now.Add(-a.memoryFor()), memory.MaxTold)
+	if now.Sub(a.swept) > 10*time.Minute || a.mem.Len() > a.maxTold() {
+		a.forget(now.Add(-a.memoryFor()))
 		a.swept = now
 	}
 }
+
+// forget drops what is older than the time given and what is too much. Where that takes
+// events that are young enough to be told if they came again, it says so.
+func (a *active) forget(before time.Time) {
+	most := a.maxTold()
+	full := a.mem.Len() > most
+	since := a.mem.Forget(before, most)
+	a.Metrics.since.WithLabelValues(a.Name).Set(float64(since.Unix()))
+	if now := time.Now(); full && now.Sub(since) < a.ageLimit() {
+		a.Log.Warn("the memory is full: events that are not older than maxAge are forgotten and would be told again if they came again, or were edited",
+			"events", most, "since", since, "remedy", "raise the memory limit, or give the route a narrower match or a shorter maxAge")
+	}
+}
+
+func (a *active) maxTold() int { return cmp.Or(a.MaxTold, memory.MaxTold) }

@@ -16,6 +16,8 @@ type Metrics struct {
 	overdue   *prometheus.GaugeVec
 	oldest    *prometheus.GaugeVec
 	memory    *prometheus.GaugeVec
+	since     *prometheus.GaugeVec
+	changes   *prometheus.GaugeVec
 }
 
 // NewMetrics registers the notifier's metrics.
@@ -45,6 +47,8 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		pending:   gauge("notifications_pending", "Events that wait for their turn or their digest."),
 		overdue:   gauge("notifications_overdue", "Events that wait for longer than they should."),
 		oldest:    gauge("oldest_untold_seconds", "How long the oldest waiting event has waited."),
+		since:     gauge("notifications_remembered_since_seconds", "From when on outcomes are remembered, in seconds since the Unix epoch."),
+		changes:   gauge("notifications_changes_pending", "Edits, deletions and counts of what was told that are not shown yet."),
 		memory:    gauge("notifications_remembered", "Events whose outcome is remembered."),
 	}
 }

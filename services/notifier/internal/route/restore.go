@@ -3,6 +3,7 @@ package route
 import (
 	"bytes"
 	"context"
+	"sync"
 	"time"
 
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
@@ -11,7 +12,6 @@ import (
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/run"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/slackapi"
-	"github.com/feedback-pipelines/feedback-pipelines/services/notifier/internal/memory"
 )
 
 // restore rebuilds the memory from `notifications` and resolves every doubt that the last
@@ -36,7 +36,7 @@ func (a *active) restore(ctx context.Context) error {
 	for _, id := range a.mem.Outdated() {
 		a.dirty(id)
 	}
-	a.mem.Forget(now.Add(-a.memoryFor()), memory.MaxTold)
+	a.forget(now.Add(-a.memoryFor()))
 	a.alive, a.fetched, a.gained = now, now, now
 	if now.Sub(begin)-leased > maxPause { // slow, or stopped meanwhile: it cannot be told
 		a.still = now.Add(settle)
@@ -67,6 +67,8 @@ func (a *active) again(ctx context.Context, f func() error) error {
 func (a *active) remember(ctx context.Context) error {
 	suffix := []byte("/" + a.Name)
 	start := time.Now()
+	oldest := start.Add(-a.memoryFor())
+	var one sync.Mutex // the memory is for one goroutine; decoding is most of the work
 	err := a.Scan(ctx, func(r kafka.Record) error {
 		if !bytes.HasSuffix(r.Key, suffix) || len(r.Value) == 0 {
 			return nil
@@ -76,7 +78,15 @@ func (a *active) remember(ctx context.Context) error {
 			a.Log.Warn("unreadable record in notifications", "partition", r.Partition, "offset", r.Offset, "error", err)
 			return nil
 		}
+		if n.GetObservedAt().AsTime().Before(oldest) && n.GetState() != feedbackv1.Notification_STATE_INTENT {
+			return nil // what came of it before is older still
+		}
+		one.Lock()
+		defer one.Unlock()
 		a.mem.Apply(n)
+		if a.mem.Len() > a.maxTold() {
+			a.forget(oldest)
+		}
 		return nil
 	})
 	if err != nil {

@@ -91,7 +91,7 @@ func (a *active) notShown(c *change, part []*item, err error) string {
 func (a *active) update(c *change, part []*item) error {
 	ctx, cancel := context.WithTimeout(a.hand, callTimeout)
 	defer cancel()
-	at, ok := a.placeOf(c, part)
+	at, ok := a.placeOf(c)
 	if !ok {
 		return nil // so old that it is forgotten
 	}
@@ -111,7 +111,7 @@ func (a *active) update(c *change, part []*item) error {
 }
 
 // placeOf is where the message of a change stands; false where nothing is known of it.
-func (a *active) placeOf(c *change, part []*item) (sink.Place, bool) {
+func (a *active) placeOf(c *change) (sink.Place, bool) {
 	if d, ok := a.mem.Digest(c.id); ok {
 		return sink.Place{Channel: d.Channel, TS: d.TS}, true
 	}

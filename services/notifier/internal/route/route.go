@@ -123,9 +123,13 @@ type Route struct {
 	Format feedback.Format
 	// Write writes records; an error means that not all were acknowledged.
 	Write func(ctx context.Context, recs ...kafka.Record) error
-	// Scan gives all records of the notifications topic as of now.
+	// Scan gives all records of the notifications topic as of now, in order within a
+	// partition, several partitions at once.
 	Scan func(ctx context.Context, f func(kafka.Record) error) error
-	Sink Sink
+	// MaxTold is how many events are remembered at most, whatever their age; 0 means
+	// memory.MaxTold.
+	MaxTold int
+	Sink    Sink
 	// Pace gives the turns of a channel by its id, and before that is known, for "", by the
 	// name that is configured. Routes to one channel get the same.
 	Pace func(channel string) *sink.Pacer

@@ -1,0 +1,24 @@
+package main
+
+import "testing"
+
+func TestMaxTold(t *testing.T) {
+	for _, c := range []struct {
+		limit  int64
+		routes int
+		want   int
+	}{
+		{256 << 20, 1, 447_392},
+		{256 << 20, 15, 29_826},
+		{64 << 20, 15, leastTold},
+		{2 << 30, 1, 1_000_000},
+		{2 << 30, 15, 238_609},
+	} {
+		if got := maxTold(c.limit, c.routes); got != c.want {
+			t.Errorf("maxTold(%d, %d) = %d, want %d", c.limit, c.routes, got, c.want)
+		}
+	}
+	if got := memoryLimit(); got <= 0 || got > unlimited {
+		t.Errorf("memoryLimit() = %d, want a number of bytes, %d at most", got, int64(unlimited))
+	}
+}
