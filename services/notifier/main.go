@@ -24,6 +24,7 @@ import (
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/run"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/slackapi"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/tracing"
 	"github.com/feedback-pipelines/feedback-pipelines/services/notifier/internal/route"
 	"github.com/feedback-pipelines/feedback-pipelines/services/notifier/internal/sink"
 )
@@ -116,7 +117,7 @@ func newRoutes(p *run.Process, cfg *config, client *kafka.Client, reporter *heal
 		quota     *sink.Quota
 	}
 	apps, pacers := map[slackapi.Options]app{}, &sink.Pacers{}
-	metrics := route.NewMetrics(p.Metrics)
+	metrics, traces := route.NewMetrics(p.Metrics), tracing.New(p.Traces)
 	owner := fmt.Sprintf("%s/%d", cfg.Instance, time.Now().UnixNano())
 	most := maxTold(memoryLimit(), len(cfg.Routes))
 	p.Log.Info("events that a route remembers at most", "events", most)
@@ -129,6 +130,8 @@ func newRoutes(p *run.Process, cfg *config, client *kafka.Client, reporter *heal
 			a = app{api, slackapi.NewDirectory(api), sink.NewQuota()}
 			apps[o] = a
 		}
+		to := sink.New(a.api, a.directory, cfg.Pipeline, rc.Name, rc.Slack.Channel)
+		to.Traces = traces
 		channel := normal(rc.Slack.Channel)
 		out = append(out, &route.Route{
 			Config: rc.config(), Pipeline: cfg.Pipeline, Owner: owner, Topics: cfg.Topics,
@@ -136,10 +139,10 @@ func newRoutes(p *run.Process, cfg *config, client *kafka.Client, reporter *heal
 			Scan: func(ctx context.Context, f func(kafka.Record) error) error {
 				return client.ScanAll(ctx, cfg.Topics.Notifications, f)
 			},
-			Sink:  sink.New(a.api, a.directory, cfg.Pipeline, rc.Name, rc.Slack.Channel),
+			Sink:  to,
 			Pace:  func(id string) *sink.Pacer { return pacers.For(rc.Slack.APIURL + " " + cmp.Or(normal(id), channel)) },
 			Quota: a.quota, MaxTold: most,
-			Health: reporter, Metrics: metrics, Log: p.Log.With("route", rc.Name),
+			Health: reporter, Metrics: metrics, Traces: traces, Log: p.Log.With("route", rc.Name),
 		})
 	}
 	return out

@@ -20,6 +20,7 @@ import (
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/run"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/stream"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/tracing"
 )
 
 const name = "sentiment-scorer"
@@ -70,16 +71,17 @@ func consume(ctx, work context.Context, p *run.Process, cfg *config, client *kaf
 	reporter.Good("kafka")
 	p.Ready("kafka", nil)
 	loop := &stream.Loop{
-		Consume:      client.Consume,
-		Write:        client.Write,
+		Consume: client.Consume,
+		Write:   client.Write,
 		Subscription: kafka.Subscription{
 			Group: cfg.GroupID, Topic: t.Feedback, Start: cfg.StartOffset, Progress: kafka.NewProgress(p.Metrics, cfg.GroupID, t.Feedback),
 		},
-		Handle:       s.handle,
-		DeadLetters:  t.DeadLetters,
-		Log:          p.Log,
-		Health:       reporter,
-		Metrics:      stream.NewMetrics(p.Metrics),
+		Handle:      s.handle,
+		DeadLetters: t.DeadLetters,
+		Log:         p.Log,
+		Health:      reporter,
+		Metrics:     stream.NewMetrics(p.Metrics),
+		Traces:      tracing.New(p.Traces),
 	}
 	reporting, stop := context.WithCancel(work)
 	defer stop()

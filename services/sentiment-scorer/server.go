@@ -8,6 +8,10 @@ import (
 	"runtime"
 	"time"
 
+	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
+	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc/filters"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	grpchealth "google.golang.org/grpc/health"
@@ -84,8 +88,15 @@ func checkLimits(req *feedbackv1.ScoreRequest) error {
 
 // newGRPC returns a server with health, reflection, limits and keepalive, on which s is
 // registered. Connections end after half an hour, so that clients find new replicas.
-func newGRPC(s *server) (*grpc.Server, *grpchealth.Server) {
-	g := grpc.NewServer(
+//
+// traces, unless nil, gets a span for each request.
+func newGRPC(s *server, traces trace.TracerProvider) (*grpc.Server, *grpchealth.Server) {
+	var opts []grpc.ServerOption
+	if traces != nil {
+		opts = append(opts, grpc.StatsHandler(otelgrpc.NewServerHandler(otelgrpc.WithTracerProvider(traces),
+			otelgrpc.WithPropagators(propagation.TraceContext{}), otelgrpc.WithFilter(filters.Not(filters.HealthCheck())))))
+	}
+	g := grpc.NewServer(append(opts,
 		grpc.MaxRecvMsgSize(maxMessage),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.UnaryInterceptor(recoverPanic),
@@ -94,7 +105,7 @@ func newGRPC(s *server) (*grpc.Server, *grpchealth.Server) {
 			MaxConnectionIdle: 15 * time.Minute, MaxConnectionAge: 30 * time.Minute, MaxConnectionAgeGrace: time.Minute,
 			Time: 30 * time.Second, Timeout: 10 * time.Second,
 		}),
-	)
+	)...)
 	feedbackv1.RegisterSentimentScorerServiceServer(g, s)
 	h := grpchealth.NewServer()
 	h.SetServingStatus(feedbackv1.SentimentScorerService_ServiceDesc.ServiceName, healthv1.HealthCheckResponse_SERVING)
@@ -120,7 +131,7 @@ func serve(ctx, work context.Context, p *run.Process, addr string, s *server) er
 	if err != nil {
 		return fmt.Errorf("serve gRPC on %s (GRPC_LISTEN_ADDRESS): %w", addr, err)
 	}
-	g, h := newGRPC(s)
+	g, h := newGRPC(s, p.Traces)
 	failed := make(chan error, 1)
 	go func() { failed <- g.Serve(lis) }()
 	p.Ready("grpc", nil)

@@ -24,7 +24,7 @@ import (
 func dial(t *testing.T, s *server) *grpc.ClientConn {
 	t.Helper()
 	lis := bufconn.Listen(1 << 20)
-	g, _ := newGRPC(s)
+	g, _ := newGRPC(s, nil)
 	go func() { _ = g.Serve(lis) }()
 	t.Cleanup(g.Stop)
 	conn, err := grpc.NewClient("passthrough:///scorer",

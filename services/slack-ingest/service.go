@@ -16,6 +16,7 @@ import (
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/run"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/slackapi"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/tracing"
 	"github.com/feedback-pipelines/feedback-pipelines/services/slack-ingest/internal/backfill"
 	"github.com/feedback-pipelines/feedback-pipelines/services/slack-ingest/internal/channels"
 	"github.com/feedback-pipelines/feedback-pipelines/services/slack-ingest/internal/dispatch"
@@ -181,7 +182,7 @@ func (s *service) ingestOptions(who *slack.AuthTestResponse) ingest.Options {
 		DeadLetter: func(r kafka.Record, reason string, cause error) kafka.Record {
 			return feedback.DeadLetter(s.cfg.Topics.DeadLetters, r, reason, cause, 1)
 		},
-		Write: s.gate.Write, Seen: s.health.Event, Metrics: s.metrics, Log: s.log,
+		Write: tracing.New(s.p.Traces).Sending(s.gate.Write), Seen: s.health.Event, Metrics: s.metrics, Log: s.log,
 	}
 }
 

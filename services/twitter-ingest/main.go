@@ -25,6 +25,7 @@ import (
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/health"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/run"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/tracing"
 )
 
 func main() { os.Exit(run.Main("twitter-ingest", &config{}, start)) }
@@ -50,7 +51,7 @@ func start(ctx context.Context, p *run.Process, c *config) error {
 	if err != nil {
 		return err // or a stop, which run takes as clean
 	}
-	s := newSource(c, world{log: log, health: reporter, metrics: p.Metrics, saved: saved, write: client.Write})
+	s := newSource(c, world{log: log, health: reporter, metrics: p.Metrics, traces: tracing.New(p.Traces), saved: saved, write: client.Write})
 	p.Ready("kafka", nil)
 	log.Info("ingesting", "mode", c.X.Mode, "interval", c.X.Interval.String(), "budget_used", s.progress.Budget().GetUsed(), "budget_limit", c.X.DailyPostBudget)
 	return s.run(ctx, p.Work())

@@ -15,6 +15,7 @@ import (
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/feedback"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/health"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/tracing"
 	"github.com/feedback-pipelines/feedback-pipelines/services/twitter-ingest/internal/budget"
 	"github.com/feedback-pipelines/feedback-pipelines/services/twitter-ingest/internal/intake"
 	"github.com/feedback-pipelines/feedback-pipelines/services/twitter-ingest/internal/outlet"
@@ -61,6 +62,7 @@ type world struct {
 	log       *slog.Logger
 	health    *health.Reporter
 	metrics   prometheus.Registerer
+	traces    *tracing.Tracer         // nil while tracing is off
 	saved     *feedbackv1.SourceState // the newest checkpoint; nil for none
 	write     outlet.Func
 	transport http.RoundTripper // to X; nil for the usual one
@@ -80,7 +82,7 @@ func newSource(c *config, o world) *source {
 			return write(ctx, r)
 		})
 	client := xapi.New(xapi.Options{URL: x.APIURL, Token: x.BearerToken.Value(), Transport: o.transport, Observe: s.count.request})
-	in := intake.New(intake.Options{Source: c.Source, Topics: c.Topics, Format: format, Write: write,
+	in := intake.New(intake.Options{Source: c.Source, Topics: c.Topics, Format: format, Write: o.traces.Sending(write),
 		Published: s.published, Counted: s.count.posts})
 	s.engine = search.New(search.Options{
 		Query: x.Query, Interval: s.interval, Live: x.Interval + punctual, Search: client.Search, Take: in.Take,

@@ -42,8 +42,8 @@ type Program struct {
 	Grace time.Duration
 }
 
-// passed are the variables of this process that a program gets too: what a container has from its image or a cluster's
-// administrator.
+// passed are the variables of this process that a program gets too, beside OpenTelemetry's (OTEL_...): what a container has
+// from its image or a cluster's administrator.
 var passed = []string{
 	"PATH", "HOME", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
 	"http_proxy", "https_proxy", "no_proxy", "GOCOVERDIR", "GORACE", "GODEBUG", "GOMAXPROCS", "GOMEMLIMIT",
@@ -208,9 +208,9 @@ func arguments(c *corev1.Container) ([]string, error) {
 
 // env sets the program's environment: the rendered one, with addresses on this machine.
 func (pl *planner) env(ctx context.Context, d *appsv1.Deployment, c *corev1.Container, p *Program) {
-	for _, name := range passed {
-		if value, ok := os.LookupEnv(name); ok {
-			p.Env = append(p.Env, name+"="+value)
+	for _, variable := range os.Environ() {
+		if name, _, _ := strings.Cut(variable, "="); slices.Contains(passed, name) || strings.HasPrefix(name, "OTEL_") {
+			p.Env = append(p.Env, variable)
 		}
 	}
 	names := map[string]bool{}

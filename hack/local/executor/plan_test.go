@@ -19,6 +19,7 @@ import (
 
 func TestPlanRunsADeploymentEnvForEnv(t *testing.T) {
 	t.Setenv("SOMETHING_OF_OURS", "not theirs")
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318")
 	d := deployment("azure-helper", "serve")
 	two := int32(2)
 	d.Spec.Replicas = &two
@@ -37,7 +38,7 @@ func TestPlanRunsADeploymentEnvForEnv(t *testing.T) {
 	if got, want := strings.Join(first.Args, " "), "-price=$5 -unset=$(UNSET)"; got != want {
 		t.Errorf("args = %s, want %s, as a container would see them", got, want)
 	}
-	for _, want := range []string{"HELPER=serve", "TOKEN=xoxb-1", "INSTANCE=azure-helper-0", "KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:1"} {
+	for _, want := range []string{"HELPER=serve", "TOKEN=xoxb-1", "INSTANCE=azure-helper-0", "KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:1", "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318"} {
 		if !slices.Contains(first.Env, want) {
 			t.Errorf("env has no %s", want)
 		}

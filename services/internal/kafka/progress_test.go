@@ -141,4 +141,3 @@ func BenchmarkProgress(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/500, "ns/record")
 }
-

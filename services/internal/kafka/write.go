@@ -176,3 +176,20 @@ func size(r Record) int {
 	}
 	return n
 }
+
+// Failed gives the indexes of the n records of a Write that err says were not acknowledged: those
+// that a *WriteError names, all for any other error, none for nil.
+func Failed(err error, n int) []int {
+	var we *WriteError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &we):
+		return we.Failed
+	}
+	all := make([]int, n)
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}

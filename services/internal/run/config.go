@@ -230,4 +230,5 @@ func usage(w io.Writer, name string, vars []Variable) {
 		}
 		fmt.Fprintln(w)
 	}
+	fmt.Fprintln(w, "\nOTEL_EXPORTER_OTLP_ENDPOINT turns traces on; with it OpenTelemetry's other variables hold: see docs/tracing.md.")
 }

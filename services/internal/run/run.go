@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // Exit codes of Main.
@@ -53,14 +54,21 @@ func runMain[C Configuration](ctx context.Context, name string, cfg C, args, env
 	common := cfg.Common()
 	log := newLogger(stderr, common).With("service", name, "pipeline", common.Pipeline)
 	slog.SetDefault(log)
+	traces, err := newTraces(ctx, name, common, environ, log)
+	if err != nil {
+		fmt.Fprintf(stderr, "%s: %v\n", name, err)
+		return exitInvalid
+	}
+	defer traces.close()
 	p := newProcess(ctx, log, common)
+	p.Traces = traces.tracerProvider()
 	defer p.cancel()
 	if err := p.serve(); err != nil {
 		log.Error("cannot serve probes and metrics", "field", "LISTEN_ADDRESS", "error", err)
 		return exitFailed
 	}
 	log.Info("started", "instance", common.Instance, "probes", p.Address())
-	err := start(ctx, p, cfg)
+	err = start(ctx, p, cfg)
 	p.close()
 	if err != nil && !errors.Is(err, context.Canceled) {
 		log.Error("stopped", "error", err)
@@ -76,6 +84,9 @@ type Process struct {
 	Log *slog.Logger
 	// Metrics is where the service registers its metrics; they are served at /metrics.
 	Metrics prometheus.Registerer
+	// Traces is where the service's spans go; nil while tracing is off, which it is unless
+	// OpenTelemetry's standard variables turn it on.
+	Traces trace.TracerProvider
 
 	work   context.Context
 	cancel context.CancelFunc

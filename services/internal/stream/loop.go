@@ -20,6 +20,7 @@ import (
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/health"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/run"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/tracing"
 )
 
 // A Handler turns a batch of records, in order, into the records to produce, in order, each
@@ -78,6 +79,8 @@ type Loop struct {
 	Log     *slog.Logger
 	Health  *health.Reporter
 	Metrics *Metrics
+	// Traces makes the spans of batches and of what they produce; nil makes none.
+	Traces *tracing.Tracer
 
 	witness []kafka.Record // one record that passed lately: tells a bad record from a broken handler
 }
@@ -126,12 +129,15 @@ func (l *Loop) generation(ctx context.Context, g source) {
 // acknowledged; nothing is done then.
 func (l *Loop) process(ctx context.Context, g source, batch []kafka.Record) error {
 	began := time.Now()
-	out, batch, err := l.handle(ctx, g, batch)
-	if err != nil {
-		return err
+	tctx, span := l.Traces.Process(ctx, l.Subscription.Group, l.Subscription.Topic, batch)
+	out, batch, err := l.handle(tctx, g, batch)
+	if err == nil {
+		failpoint.Here(failpoint.StreamHandled)
+		span.Send(out)
+		err = l.produce(tctx, batch, out)
 	}
-	failpoint.Here(failpoint.StreamHandled)
-	if err := l.produce(ctx, batch, out); err != nil {
+	span.End(batch, err)
+	if err != nil {
 		return err
 	}
 	failpoint.Here(failpoint.StreamProduced)

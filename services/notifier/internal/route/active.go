@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/card"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
@@ -60,11 +62,12 @@ type item struct {
 	at     []position // done when it is told
 	since  time.Time  // when it was scored
 	size   int
-	copies []*item // equal ones that came while it waited
-	of     *item   // of which it is a copy
-	later  *item   // newer revision that waits until a doubt is resolved
-	held   bool    // in the digest in hand
-	plain  bool    // the full card was refused
+	copies []*item           // equal ones that came while it waited
+	of     *item             // of which it is a copy
+	later  *item             // newer revision that waits until a doubt is resolved
+	held   bool              // in the digest in hand
+	plain  bool              // the full card was refused
+	trace  trace.SpanContext // in which it came; not valid while tracing is off
 }
 
 func (it *item) id() string       { return it.event.GetEvent().GetId() }
@@ -85,6 +88,20 @@ func newActive(hand context.Context, r *Route, g Generation) *active {
 		byID: map[string]*item{}, byKey: map[string]*item{}, changes: map[string]*change{}, revising: map[string]*item{},
 		uncounted: map[string]time.Time{}, doubts: map[string]time.Time{}, alive: now, fetched: now, swept: now,
 	}
+}
+
+// traces are the contexts in which items and their copies came; none while tracing is off.
+func (a *active) traces(items ...*item) []trace.SpanContext {
+	if a.Traces == nil {
+		return nil
+	}
+	var out []trace.SpanContext
+	for _, it := range items {
+		for _, i := range it.all() {
+			out = append(out, i.trace)
+		}
+	}
+	return out
 }
 
 // run takes events and tells them until ctx ends.

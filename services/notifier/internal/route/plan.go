@@ -35,7 +35,7 @@ func (a *active) plan(r kafka.Record) {
 	if t := s.GetScoredAt(); t.IsValid() && t.GetSeconds() > 0 && t.AsTime().Before(now) {
 		since = t.AsTime()
 	}
-	a.admit(&item{event: s, at: []position{pos}, since: since, size: len(r.Value)})
+	a.admit(&item{event: s, at: []position{pos}, since: since, size: len(r.Value), trace: a.Traces.Of(r)})
 }
 
 // admit finds what is known of the event and sends the item on by that.
@@ -47,7 +47,7 @@ func (a *active) admit(it *item) {
 	}
 	if old := a.revising[id]; old != nil {
 		if it.revision() > old.revision() {
-			old.event, old.plain = it.event, false
+			old.event, old.trace, old.plain = it.event, it.trace, false
 		}
 		old.at = append(old.at, it.at...)
 		return

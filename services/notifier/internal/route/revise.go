@@ -106,7 +106,7 @@ func (a *active) update(c *change, part []*item) error {
 	if !changed {
 		return nil // it shows that already, or none of the events
 	}
-	m.Card.Blocks = blocks
+	m.Card.Blocks, m.About = blocks, a.traces(part...)
 	return a.Sink.Update(ctx, at, m)
 }
 
@@ -130,7 +130,7 @@ func (a *active) revisedCard(it *item) sink.Message {
 		c = card.Plain(it.event, o)
 	}
 	typ, payload := a.cardPayload(it.id(), it.revision())
-	return sink.Message{Card: c, Type: typ, Payload: payload}
+	return sink.Message{Card: c, Type: typ, Payload: payload, About: a.traces(it)}
 }
 
 func (a *active) options(it *item) card.Options {

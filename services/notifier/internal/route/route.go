@@ -9,6 +9,7 @@ import (
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/feedback"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/health"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/tracing"
 	"github.com/feedback-pipelines/feedback-pipelines/services/notifier/internal/sink"
 )
 
@@ -137,7 +138,9 @@ type Route struct {
 	Quota   *sink.Quota
 	Health  *health.Reporter
 	Metrics *Metrics
-	Log     *slog.Logger
+	// Traces knows the traces in which events come; nil while tracing is off.
+	Traces *tracing.Tracer
+	Log    *slog.Logger
 }
 
 // Own tells events for as long as the generation lasts: until ctx ends. The message in

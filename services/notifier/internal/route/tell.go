@@ -68,7 +68,7 @@ func (a *active) cardOf(it *item) sink.Message {
 	if it.plain {
 		c = card.Plain(it.event, o)
 	}
-	return sink.Message{Card: c, Type: typ, Payload: payload}
+	return sink.Message{Card: c, Type: typ, Payload: payload, About: a.traces(it)}
 }
 
 // open finds the channel. Once its id is known, the turns are those of all routes that name

@@ -7,6 +7,7 @@
 package sink
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -15,9 +16,11 @@ import (
 	"time"
 
 	"github.com/slack-go/slack"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/card"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/slackapi"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/tracing"
 )
 
 // pageSize is how many messages of a history are asked for at once.
@@ -33,6 +36,8 @@ type Message struct {
 	Card    card.Card
 	Type    string // slackapi.CardType or DigestType
 	Payload map[string]any
+	// About are the traces of the events that it tells, the one that it is about first.
+	About []trace.SpanContext
 }
 
 // Found is one of this pipeline's messages in the history.
@@ -45,6 +50,9 @@ type Found struct {
 
 // Slack is one route's channel. Its errors are the client library's, for slackapi.Explain.
 type Slack struct {
+	// Traces makes the spans of what is posted and updated; nil makes none.
+	Traces *tracing.Tracer
+
 	api             *slack.Client
 	directory       *slackapi.Directory
 	pipeline, route string
@@ -93,7 +101,9 @@ func (s *Slack) join(ctx context.Context, ch slack.Channel) {
 
 // Post posts a message and returns where it stands.
 func (s *Slack) Post(ctx context.Context, at Place, m Message) (Place, error) {
+	ctx, span := s.Traces.Post(ctx, s.route, "chat.postMessage", m.Type == slackapi.DigestType, m.About...)
 	id, ts, err := s.api.PostMessageContext(ctx, at.Channel, options(m)...)
+	span.End(cmp.Or(id, at.Channel), ts, reason(err))
 	if err != nil {
 		s.forgetIfGone(err)
 		return Place{}, err
@@ -103,8 +113,18 @@ func (s *Slack) Post(ctx context.Context, at Place, m Message) (Place, error) {
 
 // Update puts a message in the place of one that stands.
 func (s *Slack) Update(ctx context.Context, at Place, m Message) error {
+	ctx, span := s.Traces.Post(ctx, s.route, "chat.update", m.Type == slackapi.DigestType, m.About...)
 	_, _, _, err := s.api.UpdateMessageContext(ctx, at.Channel, at.TS, options(m)...)
+	span.End(at.Channel, at.TS, reason(err))
 	return err
+}
+
+// reason is what went wrong in one word, "" for nil.
+func reason(err error) string {
+	if err == nil {
+		return ""
+	}
+	return slackapi.Explain(err).Reason
 }
 
 func (s *Slack) forgetIfGone(err error) {

@@ -192,7 +192,7 @@ func (i *Ingester) publish(ctx context.Context, recs []kafka.Record) []error {
 		return errs
 	}
 	err := i.Write(ctx, recs...)
-	for _, n := range failed(err, len(recs)) {
+	for _, n := range kafka.Failed(err, len(recs)) {
 		if !errors.Is(err, kafka.ErrTooLarge) {
 			errs[n] = err
 			continue
@@ -204,21 +204,6 @@ func (i *Ingester) publish(ctx context.Context, recs []kafka.Record) []error {
 		}
 	}
 	return errs
-}
-
-func failed(err error, n int) []int {
-	var we *kafka.WriteError
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &we):
-		return we.Failed
-	}
-	all := make([]int, n)
-	for k := range all {
-		all[k] = k
-	}
-	return all
 }
 
 // Refuse writes a delivery that cannot be read to the dead letters, under its Slack id.
