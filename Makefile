@@ -86,7 +86,7 @@ bench: build ## Measure the scorer beside a bare copy, Kafka Streams and Spark: 
 .PHONY: lint
 lint: lint-deps ## Lint everything, and check that services and proto know nothing of Kubernetes
 	cd proto && $(abspath $(shell $(TOOL) buf)) lint
-	@for m in $(MODULES); do echo "golangci-lint $$m"; (cd $$m && ../$(TOOL) golangci-lint >/dev/null && $$(../$(TOOL) golangci-lint) run ./...) || exit 1; done
+	@for m in $(MODULES); do echo "golangci-lint $$m"; (cd $$m && ../$(TOOL) golangci-lint >/dev/null && $$(../$(TOOL) golangci-lint) run --build-tags e2e,envtest,bench ./...) || exit 1; done
 
 .PHONY: lint-deps
 lint-deps: # services and proto are built without Kubernetes, and kafka-go has one importer
