@@ -63,7 +63,7 @@ $(BROKER): $(wildcard hack/kafka/*.go hack/kafka/broker/*.go)
 	cd hack && go build -o ../bin/ ./kafka
 
 .PHONY: chaos
-chaos: build ## Break one part after another at random while people talk: SEED=n DURATION=5m RATE=200
+chaos: build ## Break one part after another at random while people talk: SEED=n DURATION=5m RATE=200; SEEDS=all: what failed once
 	cd hack && go build -o ../bin/ ./chaos
 	@exec bin/chaos
 

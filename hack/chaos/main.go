@@ -3,7 +3,7 @@
 // everything is mended and drained, and the auditor judges: status 0 only if nothing was lost and nothing was told
 // twice, whatever was broken. It says too for how long nothing moved after each kind of fault, and judges nobody by it.
 //
-// Every flag is an environment variable too: SEED, DURATION, RATE, BROKERS, ONLY, TOGETHER, PIPELINE, CORPUS,
+// Every flag is an environment variable too: SEED, DURATION, RATE, BROKERS, ONLY, TOGETHER, SEEDS, PIPELINE, CORPUS,
 // DATA.
 package main
 
@@ -37,6 +37,7 @@ type settings struct {
 	brokers  int           // 1 or 3 of Apache Kafka; 0: the embedded broker
 	only     []string      // kinds of faults; empty: all
 	together int           // faults at a time, 1 or 2
+	again    []finding     // runs to make once more instead
 	manifest string
 	corpus   string
 	bin      string
@@ -66,20 +67,35 @@ func run(args []string, getenv func(string) string, stdout, stderr io.Writer) in
 			return 1
 		}
 	}
-	r, err := play(ctx, s)
+	ok, err := judged(ctx, s)
 	if err != nil {
 		fmt.Fprintf(stderr, "chaos: %v\nlogs and data are in %s\n", err, s.dataDir)
 		return 1
 	}
-	r.print(stdout)
-	if !r.ok() {
-		fmt.Fprintf(stdout, "FAILED; once more with SEED=%d; logs and data are in %s\n", s.seed, s.dataDir)
+	if !ok {
+		fmt.Fprintf(stdout, "FAILED; logs and data are in %s\n", s.dataDir)
 		return 1
 	}
 	if temporary {
 		_ = os.RemoveAll(s.dataDir)
 	}
 	return 0
+}
+
+// judged makes the run, or those that failed once, prints what came of it and tells whether it was clean.
+func judged(ctx context.Context, s settings) (bool, error) {
+	if len(s.again) > 0 {
+		return again(ctx, s, s.again, s.out), nil
+	}
+	r, err := play(ctx, s)
+	if err != nil {
+		return false, err
+	}
+	r.print(s.out)
+	if !r.ok() {
+		fmt.Fprintf(s.out, "once more with SEED=%d\n", s.seed)
+	}
+	return r.ok(), nil
 }
 
 // parse reads flags, with the environment and then the repository's own files as defaults.
@@ -102,6 +118,7 @@ func parse(args []string, getenv func(string) string, stderr io.Writer) (setting
 	rate := flags.String("rate", env("RATE", "200"), "RATE: posts a second")
 	brokers := flags.String("brokers", env("BROKERS", "3"), "BROKERS: of Apache Kafka, 3 or 1; 0: the embedded broker")
 	only := flags.String("only", env("ONLY", ""), "ONLY: `kinds` of faults, comma separated; default: all")
+	seeds := flags.String("seeds", env("SEEDS", ""), "SEEDS: `numbers`, comma separated, or all: once more the runs that failed before, as they were")
 	together := flags.String("together", env("TOGETHER", "1"), "TOGETHER: faults at a time; 2: always two at once")
 	flags.StringVar(&s.manifest, "pipeline", env("PIPELINE", filepath.Join(root, "hack/chaos/pipeline.yaml")), "PIPELINE: `manifest` to run")
 	flags.StringVar(&s.corpus, "corpus", env("CORPUS", filepath.Join(root, "hack/demo/corpus.tsv")), "CORPUS: `file` of texts, one a line, or label<TAB>text")
@@ -126,6 +143,10 @@ func parse(args []string, getenv func(string) string, stderr io.Writer) (setting
 	}
 	if s.together, err = strconv.Atoi(*together); err != nil || s.together < 1 || s.together > 2 {
 		errs = append(errs, fmt.Errorf("TOGETHER: %q; want 1 or 2", *together))
+	}
+	if *seeds != "" {
+		s.again, err = chosen(*seeds)
+		errs = append(errs, err)
 	}
 	if *only != "" {
 		s.only = strings.Split(*only, ",")

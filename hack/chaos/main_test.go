@@ -32,7 +32,7 @@ func TestParse(t *testing.T) {
 	}
 	for _, c := range []struct{ arg, want string }{
 		{"-seed=x", "SEED"}, {"-duration=5", "DURATION"}, {"-duration=0s", "DURATION"}, {"-rate=0", "RATE"}, {"-rate=5000", "RATE"},
-		{"-brokers=2", "BROKERS"}, {"-together=3", "TOGETHER"}, {"-only=earthquake", "slack429"},
+		{"-brokers=2", "BROKERS"}, {"-together=3", "TOGETHER"}, {"-only=earthquake", "slack429"}, {"-seeds=4711", "want all, or some of 3, "},
 	} {
 		if _, err := parse([]string{c.arg}, env(), io.Discard); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("parse(%s) = %v, want an error with %s", c.arg, err, c.want)
@@ -113,6 +113,24 @@ func TestTheManifestHasWhatIsPromised(t *testing.T) {
 	}
 }
 
+func TestFindingsCanBeMadeAgain(t *testing.T) {
+	s, err := parse([]string{"-seeds=all", "-data=/d"}, func(string) string { return "" }, io.Discard)
+	if err != nil || len(s.again) != len(found) {
+		t.Fatalf("parse(-seeds=all) = %d runs, %v; want %d", len(s.again), err, len(found))
+	}
+	seen := map[string]bool{}
+	for _, f := range found {
+		r := f.settings(s)
+		if err := known(f.only); err != nil || r.duration <= 0 || r.rate <= 0 || r.together < 1 || f.found == "" || f.by == "" || seen[r.dataDir] {
+			t.Errorf("seed %d: %+v, %v; want a run with a folder of its own, what it found and what keeps that from coming back", f.seed, r, err)
+		}
+		seen[r.dataDir] = true
+	}
+	if one, err := chosen("31, 3"); err != nil || len(one) != 2 || one[0].seed != 31 || one[1].seed != 3 {
+		t.Errorf("chosen(31, 3) = %+v, %v", one, err)
+	}
+}
+
 func TestReport(t *testing.T) {
 	r := &report{}
 	ago := func(d time.Duration) *time.Duration { return &d }
@@ -152,7 +170,7 @@ func TestARunWithoutFaultsShowsNothing(t *testing.T) {
 
 // TestMain keeps tests from taking this shell's settings for theirs.
 func TestMain(m *testing.M) {
-	for _, name := range []string{"SEED", "DURATION", "RATE", "BROKERS"} {
+	for _, name := range []string{"SEED", "DURATION", "RATE", "BROKERS", "ONLY", "TOGETHER", "SEEDS"} {
 		_ = os.Unsetenv(name)
 	}
 	os.Exit(m.Run())

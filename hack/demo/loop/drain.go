@@ -54,6 +54,8 @@ func (l *Loop) Audit(ctx context.Context) (audit.Ledger, error) {
 	if err != nil {
 		return audit.Ledger{}, err
 	}
+	begun := time.Now()
+	defer func() { l.options.Log.Info("audited", "took", time.Since(begun).Round(time.Millisecond)) }()
 	return audit.Run(ctx, audit.Options{
 		Bootstrap: strings.Split(l.plan.Kafka["KAFKA_BOOTSTRAP_SERVERS"], ","), Client: options,
 		Manifest: l.manifest.Raw, Simulator: l.simulator.base,
