@@ -118,7 +118,7 @@ func (p *point) act() {
 	last := time.Now()
 	_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
 	for now := range tick.C {
-		if now.Sub(last) > time.Second {
+		if now.Sub(last) > 200*time.Millisecond {
 			return
 		}
 		last = now

@@ -236,6 +236,24 @@ func (m *Memory) Open() []*feedbackv1.Notification {
 	return out
 }
 
+// Told returns the events that have a card of their own and the digests whose record was
+// written since, with when it was written.
+func (m *Memory) Told(since time.Time) map[string]time.Time {
+	out := map[string]time.Time{}
+	for id, t := range m.told {
+		own := t.State == feedbackv1.Notification_STATE_POSTED || t.State == feedbackv1.Notification_STATE_WITHDRAWN
+		if own && t.Digest == "" && t.Into == "" && t.Written > since.UnixMicro() {
+			out[id] = time.UnixMicro(t.Written)
+		}
+	}
+	for id, d := range m.digests {
+		if d.State == feedbackv1.Notification_STATE_POSTED && d.Written > since.UnixMicro() {
+			out[id] = time.UnixMicro(d.Written)
+		}
+	}
+	return out
+}
+
 // Len is how many events are remembered.
 func (m *Memory) Len() int { return m.told.live }
 

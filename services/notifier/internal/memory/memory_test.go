@@ -2,7 +2,9 @@ package memory
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -140,5 +142,28 @@ func TestKeys(t *testing.T) {
 	repost := Keys(&feedbackv1.Event{Id: "x:2", Text: "RT @ada: hello", RepostOf: "x:1"})
 	if repost[0] != "x:1" {
 		t.Errorf("Keys(repost)[0] = %q, want the id of what it repeats", repost[0])
+	}
+}
+
+func TestToldIsWhatHasAMessageOfItsOwnAndWasWrittenSince(t *testing.T) {
+	m, now := New("negative", 5), time.Now()
+	for id, n := range map[string]*feedbackv1.Notification{
+		"posted":    {State: feedbackv1.Notification_STATE_POSTED},
+		"withdrawn": {State: feedbackv1.Notification_STATE_WITHDRAWN},
+		"old":       {State: feedbackv1.Notification_STATE_POSTED, ObservedAt: timestamppb.New(now.Add(-time.Hour))},
+		"intent":    {State: feedbackv1.Notification_STATE_INTENT},
+		"copy":      {State: feedbackv1.Notification_STATE_COLLAPSED, CollapsedInto: "posted"},
+		"digested":  {State: feedbackv1.Notification_STATE_DIGESTED, DigestId: "digest"},
+	} {
+		n.EventId, n.Route = id, "negative"
+		if n.ObservedAt == nil {
+			n.ObservedAt = timestamppb.New(now)
+		}
+		m.Apply(n)
+	}
+	m.Apply(&feedbackv1.Notification{DigestId: "digest", Route: "negative", State: feedbackv1.Notification_STATE_POSTED, ObservedAt: timestamppb.New(now)})
+	got := slices.Sorted(maps.Keys(m.Told(now.Add(-time.Minute))))
+	if want := []string{"digest", "posted", "withdrawn"}; !slices.Equal(got, want) {
+		t.Errorf("Told = %v, want %v", got, want)
 	}
 }

@@ -143,7 +143,7 @@ func (a *active) postDigest(ctx context.Context) {
 	}
 	failpoint.Here(failpoint.DigestBeforePost)
 	typ, payload := a.digestPayload(p.id(), p.count)
-	stands, err := a.post(at, sink.Message{Card: p.card, Type: typ, Payload: payload, About: a.traces(p.items...)})
+	stands, err := a.post(at, sink.Message{Card: p.card, Type: typ, Payload: payload, About: a.traces(p.items...)}, until)
 	if err != nil {
 		a.digestNotPosted(err)
 		return

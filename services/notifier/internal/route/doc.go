@@ -38,7 +38,10 @@
 //
 // A process that was stopped for a while (SIGSTOP, a laptop's lid) may no longer own the
 // partitions without knowing it: after a pause it waits until a heartbeat would have told
-// it.
+// it. A lease, and the time for changing a message, begin when the loop was last seen
+// running, so that one that is woken inside a step sends nothing more. What it sent just
+// before and Slack answered too late it removes itself if another message stands; and a new
+// owner looks again for what its predecessor told within the last minute.
 //
 // # Pressure
 //

@@ -36,9 +36,11 @@ func (a *active) note(it *item, state feedbackv1.Notification_State) *feedbackv1
 	return n
 }
 
-// lend makes a record an intent of ours and returns until when its lease lasts.
+// lend makes a record an intent of ours and returns until when its lease lasts. The lease
+// begins when the loop was last seen running: a process that was stopped after it was found
+// awake must not take a new one.
 func (a *active) lend(n *feedbackv1.Notification) time.Time {
-	now := time.Now()
+	now := a.alive
 	n.State, n.Owner = feedbackv1.Notification_STATE_INTENT, a.Owner
 	n.ObservedAt, n.LeaseUntil = timestamppb.New(now), timestamppb.New(now.Add(lease))
 	n.Reason = a.trouble.reason

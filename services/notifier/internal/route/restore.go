@@ -33,6 +33,9 @@ func (a *active) restore(ctx context.Context) error {
 		failpoint.Here(failpoint.DoubtsResolved)
 	}
 	now := time.Now()
+	for id, at := range a.mem.Told(now.Add(-secondCheck)) {
+		a.suspect(id, at) // the last owner may have been about to look for more of it
+	}
 	for _, id := range a.mem.Outdated() {
 		a.dirty(id)
 	}

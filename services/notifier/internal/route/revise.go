@@ -89,7 +89,7 @@ func (a *active) notShown(c *change, part []*item, err error) string {
 
 // update shows revisions, and the counts of the same message.
 func (a *active) update(c *change, part []*item) error {
-	ctx, cancel := context.WithTimeout(a.hand, callTimeout)
+	ctx, cancel := a.prompt()
 	defer cancel()
 	at, ok := a.placeOf(c)
 	if !ok {
@@ -108,6 +108,13 @@ func (a *active) update(c *change, part []*item) error {
 	}
 	m.Card.Blocks, m.About = blocks, a.traces(part...)
 	return a.Sink.Update(ctx, at, m)
+}
+
+// prompt is the time for changing a message, from when the loop was last seen running. It is
+// less than the group waits for a member, so that an owner that was stopped does not put an
+// older text in the place of what its successor shows.
+func (a *active) prompt() (context.Context, context.CancelFunc) {
+	return context.WithDeadline(a.hand, a.alive.Add(postTimeout))
 }
 
 // placeOf is where the message of a change stands; false where nothing is known of it.

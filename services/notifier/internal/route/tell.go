@@ -47,7 +47,7 @@ func (a *active) tell(ctx context.Context) {
 		return // too late to post on this lease: the next turn takes a new one
 	}
 	failpoint.Here(failpoint.CardBeforePost)
-	stands, err := a.post(at, a.cardOf(it))
+	stands, err := a.post(at, a.cardOf(it), until)
 	if err != nil {
 		a.notPosted(it, until, err)
 		return
@@ -91,8 +91,11 @@ func (a *active) enter() (at sink.Place, turn bool, err error) {
 	return at, a.pacer == old || a.pacer.Take(time.Now()) == 0, err
 }
 
-func (a *active) post(at sink.Place, m sink.Message) (sink.Place, error) {
-	ctx, cancel := context.WithTimeout(a.hand, postTimeout)
+// post posts within postTimeout and the lease: one that was stopped meanwhile sends nothing.
+func (a *active) post(at sink.Place, m sink.Message, until time.Time) (sink.Place, error) {
+	lent, end := context.WithDeadline(a.hand, until)
+	defer end()
+	ctx, cancel := context.WithTimeout(lent, postTimeout)
 	defer cancel()
 	return a.Sink.Post(ctx, at, m)
 }
@@ -155,7 +158,8 @@ func (a *active) giveUp(it *item, err error) {
 }
 
 // inTime tells whether a post that was answered counts. One that was answered after its
-// lease may have been told by another owner: then the oldest message stays.
+// lease may have been told by another owner: then the oldest message stays. That is seen to
+// after the generation's end as well: a later owner knows of no doubt.
 func (a *active) inTime(ctx context.Context, id string, at sink.Place, until time.Time) bool {
 	if time.Now().Before(until) {
 		return true
@@ -163,7 +167,7 @@ func (a *active) inTime(ctx context.Context, id string, at sink.Place, until tim
 	a.suspect(id, until.Add(-lease))
 	a.still = time.Now().Add(settle) // another owner may be at work: it alone then removes what is surplus
 	found, err := a.lookup(a.hand, until.Add(-lease-skew))
-	if err != nil || ctx.Err() != nil {
+	if err != nil {
 		return false
 	}
 	own := found[id]
@@ -171,5 +175,5 @@ func (a *active) inTime(ctx context.Context, id string, at sink.Place, until tim
 		a.remove(sink.Place{Channel: at.Channel, TS: at.TS})
 		return false
 	}
-	return len(own) <= 1
+	return len(own) <= 1 && ctx.Err() == nil
 }
