@@ -240,12 +240,16 @@ func (m *Memory) Open() []*feedbackv1.Notification {
 // written since, with when it was written.
 func (m *Memory) Told(since time.Time) map[string]time.Time {
 	out := map[string]time.Time{}
-	for id, t := range m.told {
-		own := t.State == feedbackv1.Notification_STATE_POSTED || t.State == feedbackv1.Notification_STATE_WITHDRAWN
-		if own && t.Digest == "" && t.Into == "" && t.Written > since.UnixMicro() {
-			out[id] = time.UnixMicro(t.Written)
+	m.told.each(func(at ref, e *entry) {
+		if e.written <= since.UnixMicro() {
+			return
 		}
-	}
+		t := m.told.get(at)
+		own := t.State == feedbackv1.Notification_STATE_POSTED || t.State == feedbackv1.Notification_STATE_WITHDRAWN
+		if own && t.Digest == "" && t.Into == "" {
+			out[m.told.id(at)] = time.UnixMicro(t.Written)
+		}
+	})
 	for id, d := range m.digests {
 		if d.State == feedbackv1.Notification_STATE_POSTED && d.Written > since.UnixMicro() {
 			out[id] = time.UnixMicro(d.Written)
