@@ -80,7 +80,7 @@ Exit status: 0 done, 1 failed, 2 the command line or the environment is wrong,
 	root.SetErr(a.err)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.AddCommand(a.postCommand(), a.tailCommand(), a.scoreCommand(), a.topicsCommand(), a.routeCommand(),
-		a.deadLettersCommand(), a.replayCommand(), a.auditCommand())
+		a.deadLettersCommand(), a.replayCommand(), a.auditCommand(), a.healthCommand())
 	return root
 }
 

@@ -221,7 +221,7 @@ func checkToken(variable string, token run.Secret) error {
 // config is the route as its state machine takes it.
 func (r routeConfig) config() route.Config {
 	return route.Config{
-		Name: r.Name, Match: r.Match, MaxAge: r.MaxAge, Digest: r.Slack.Delivery == deliveryDigest,
+		Name: r.Name, Match: r.Match, Channel: r.Slack.Channel, MaxAge: r.MaxAge, Digest: r.Slack.Delivery == deliveryDigest,
 		DigestAfter: r.Slack.DigestAfter, Interval: r.Slack.DigestInterval,
 	}
 }

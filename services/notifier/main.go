@@ -30,8 +30,10 @@ import (
 )
 
 const (
-	name      = "notifier"
-	pingEvery = 15 * time.Second
+	name = "notifier"
+	// stuckAfter is for how long a route may have finished nothing while there is something to;
+	// a digest may besides gather for its interval.
+	stuckAfter = 2 * time.Minute
 )
 
 var errStarting = errors.New("starting")
@@ -70,7 +72,13 @@ func start(ctx context.Context, p *run.Process, cfg *config) error {
 	all.Go(func() error {
 		defer stop()
 		owners, ctx := errgroup.WithContext(ctx)
-		owners.Go(func() error { ping(ctx, client, reporter); return nil })
+		owners.Go(func() error {
+			reporter.WatchKafka(ctx, func(ctx context.Context) error {
+				return client.Check(ctx, t.Scored, t.Notifications, t.DeadLetters, t.State)
+			},
+				func(err error) { p.Ready("kafka", err) })
+			return nil
+		})
 		for i, r := range newRoutes(p, cfg, client, reporter) {
 			owners.Go(func() error { return own(ctx, p, cfg, client, r, cfg.Routes[i].Group) })
 		}
@@ -84,28 +92,12 @@ func own(ctx context.Context, p *run.Process, cfg *config, client *kafka.Client,
 	s := kafka.Subscription{
 		Group: group, Topic: cfg.Topics.Scored, Start: cfg.StartOffset, Exclusive: true,
 		OnError: func(err error) {
-			r.Log.Debug("cannot consume", "group", group, "error", err)
-			r.Health.Degraded("kafka", "ConsumeFailed", err.Error())
+			r.Consuming(group, err)
 		},
 		OnOvertaken: r.Overtaken, Progress: kafka.NewProgress(p.Metrics, group, cfg.Topics.Scored),
 	}
+	go r.WatchProgress(ctx, group, stuckAfter, s.Progress.Still)
 	return client.Consume(ctx, s, func(ctx context.Context, g *kafka.Generation) error { return r.Own(ctx, p.Work(), g) })
-}
-
-// ping asks after the broker until ctx ends: nothing to tell must not look like health.
-func ping(ctx context.Context, client *kafka.Client, reporter *health.Reporter) {
-	for {
-		if err := client.Ping(ctx); err == nil {
-			reporter.Good("kafka")
-		} else if ctx.Err() == nil {
-			reporter.Failed("kafka", "Unreachable", err.Error())
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(pingEvery):
-		}
-	}
 }
 
 // newRoutes builds the routes. Those of one app share what is known of its workspace and what

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -23,7 +24,11 @@ import (
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/tracing"
 )
 
-const name = "sentiment-scorer"
+const (
+	name = "sentiment-scorer"
+	// stuckAfter is for how long nothing may be handled while there is something to.
+	stuckAfter = 2 * time.Minute
+)
 
 var errStarting = errors.New("starting")
 
@@ -68,13 +73,13 @@ func consume(ctx, work context.Context, p *run.Process, cfg *config, client *kaf
 	if err != nil {
 		return fmt.Errorf("wait for topics: %w", err)
 	}
-	reporter.Good("kafka")
 	p.Ready("kafka", nil)
+	progress := kafka.NewProgress(p.Metrics, cfg.GroupID, t.Feedback)
 	loop := &stream.Loop{
 		Consume: client.Consume,
 		Write:   client.Write,
 		Subscription: kafka.Subscription{
-			Group: cfg.GroupID, Topic: t.Feedback, Start: cfg.StartOffset, Progress: kafka.NewProgress(p.Metrics, cfg.GroupID, t.Feedback),
+			Group: cfg.GroupID, Topic: t.Feedback, Start: cfg.StartOffset, Progress: progress,
 		},
 		Handle:      s.handle,
 		DeadLetters: t.DeadLetters,
@@ -90,6 +95,17 @@ func consume(ctx, work context.Context, p *run.Process, cfg *config, client *kaf
 		if err := reporter.Run(reporting, client.Write, t.State, cfg.format()); err != nil {
 			p.Log.Warn("cannot take back the health report; it is taken for unknown in 30 s", "error", err)
 		}
+		return nil
+	})
+	group.Go(func() error {
+		reporter.WatchKafka(ctx, func(ctx context.Context) error {
+			return client.Check(ctx, t.Feedback, t.Scored, t.DeadLetters, t.State)
+		},
+			func(err error) { p.Ready("kafka", err) })
+		return nil
+	})
+	group.Go(func() error {
+		reporter.WatchProgress(ctx, "progress", cfg.GroupID, t.Feedback, stuckAfter, progress.Still)
 		return nil
 	})
 	group.Go(func() error {

@@ -36,12 +36,12 @@ func (s *service) receive(ctx context.Context) error {
 
 func (s *service) socketOptions() socket.Options {
 	return socket.Options{
-		Dial:   func() *socketmode.Client { return socketmode.New(s.api.Client) },
+		Dial:   func(o ...socketmode.Option) *socketmode.Client { return socketmode.New(s.api.Client, o...) },
 		Opened: s.gate.Opened, While: s.gate.While,
 		Submit: s.dispatch.Submit, Drain: s.dispatch.Drain, Refuse: s.ingester.Refuse,
 		Connected:    func() { s.link.Connected(); s.reread() },
-		Disconnected: s.link.Disconnected,
-		Moved:        s.channels.Moved, Missed: s.reread, Metrics: s.metrics, Log: s.log,
+		Disconnected: s.link.Disconnected, Silent: s.link.Silent,
+		Moved: s.channels.Moved, Missed: s.reread, Metrics: s.metrics, Log: s.log,
 	}
 }
 
@@ -83,7 +83,8 @@ func (s *service) probe(ctx context.Context) {
 
 // found is a message that the sweep published and no connection had delivered.
 func (s *service) found(channel string, c event.Change) {
-	if !s.gate.Well() || !s.link.Swallowed(event.Time(c.TS)) {
+	at := event.Time(c.TS)
+	if !s.gate.Well() || !s.channels.Heard(channel, at) || !s.link.Swallowed(at) {
 		return
 	}
 	s.metrics.Swallowed.Inc()

@@ -29,7 +29,7 @@ import (
 )
 
 // probeInterval is how often Slack is asked whether it still takes the token.
-const probeInterval = 30 * time.Second
+const probeInterval = 15 * time.Second
 
 // service is the parts and how they know of each other.
 type service struct {
@@ -58,7 +58,7 @@ func newService(p *run.Process, cfg *config, client *kafka.Client) *service {
 		health: health.New("slack-ingest/"+cfg.Source, cfg.Instance), metrics: metrics.New(p.Metrics),
 		api: newAPI(slackapi.New(slackapi.Options{BotToken: cfg.BotToken, AppToken: cfg.AppToken, APIURL: cfg.APIURL})),
 	}
-	s.gate = gate.New(client.Write, client.Ping, s.broker, s.reread)
+	s.gate = gate.New(client.Write, s.check, s.broker, s.reread)
 	s.memory = newMemory(s)
 	s.link = link.New(cfg.Mode == modeHTTP, func(level feedbackv1.Health_Level, reason, message string) {
 		s.health.Set("slack", level, reason, message)
@@ -80,15 +80,21 @@ func (s *service) channelOptions() channels.Options {
 	return o
 }
 
+// check asks whether Kafka has what the source writes to.
+func (s *service) check(ctx context.Context) error {
+	t := s.cfg.Topics
+	return s.client.Check(ctx, t.Feedback, t.DeadLetters, t.State)
+}
+
 // broker tells how Kafka is.
 func (s *service) broker(err error, closed bool) {
 	switch {
 	case err == nil:
 		s.health.Good("kafka")
 	case closed:
-		s.health.Failed("kafka", "BrokerUnreachable", fmt.Sprintf("intake is closed until the broker is back, then the gap is read back: %v", err))
+		s.health.Failed("kafka", "Unusable", fmt.Sprintf("Kafka cannot be used, and intake is closed until it can, then the gap is read back: %v", err))
 	default:
-		s.health.Degraded("kafka", "BrokerUnreachable", err.Error())
+		s.health.Degraded("kafka", "Unusable", fmt.Sprintf("Kafka cannot be used: %v; intake is closed after half a minute of that", err))
 	}
 	s.p.Ready("kafka", err)
 }
@@ -161,7 +167,7 @@ func (s *service) whoAmI(ctx context.Context) (*slack.AuthTestResponse, error) {
 		if err == nil {
 			return who, nil
 		}
-		if err := run.Sleep(ctx, min(time.Second<<min(attempt, 6), time.Minute)); err != nil {
+		if err := run.Sleep(ctx, min(time.Second<<min(attempt, 5), probeInterval)); err != nil {
 			return nil, err
 		}
 	}

@@ -202,13 +202,13 @@ func (s *source) budget(name string, err error) {
 	s.health.Good("budget")
 }
 
-// kafka turns the outcome of a write into the condition `kafka`.
+// kafka turns the outcome of a write into the condition `kafka/write`.
 func (s *source) kafka(err error) {
 	if err == nil {
-		s.health.Good("kafka")
+		s.health.Good("kafka/write")
 		return
 	}
-	s.health.Failed("kafka", "WriteFailed", "Kafka does not take records: "+err.Error()+"; nothing is read from X until it does")
+	s.health.Failed("kafka/write", "WriteFailed", "Kafka does not take records: "+err.Error()+"; nothing is read from X until it does")
 }
 
 // lost says what X can no longer tell.

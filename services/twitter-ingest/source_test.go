@@ -112,7 +112,7 @@ func TestStreamGapIsSearched(t *testing.T) {
 				t.Errorf("post %s stands %d times in Kafka, want once", id, got)
 			}
 		}
-		for _, name := range []string{"x", "stream", "kafka", "budget"} {
+		for _, name := range []string{"x", "stream", "kafka/write", "budget"} {
 			p.wantCondition(t, name, "GOOD Good")
 		}
 		p.end(t)
@@ -221,7 +221,7 @@ func TestKafkaDownHoldsBack(t *testing.T) {
 		id := x.Say(time.Now(), "while Kafka is down")
 		xtest.Pass(time.Minute)
 		served := x.Served()
-		p.wantCondition(t, "kafka", "FAILED WriteFailed")
+		p.wantCondition(t, "kafka/write", "FAILED WriteFailed")
 		xtest.Pass(time.Hour)
 		if got := x.Served(); got != served {
 			t.Errorf("%d requests while Kafka was down", got-served)
@@ -229,7 +229,7 @@ func TestKafkaDownHoldsBack(t *testing.T) {
 		k.Down(false)
 		xtest.Pass(time.Minute)
 		p.last(t, id)
-		p.wantCondition(t, "kafka", "GOOD Good")
+		p.wantCondition(t, "kafka/write", "GOOD Good")
 		p.end(t)
 	})
 }

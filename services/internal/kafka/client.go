@@ -7,6 +7,7 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -96,6 +97,36 @@ func (c *Client) Ping(ctx context.Context) error {
 		}
 		return err
 	})
+}
+
+// Check asks a broker, over the network, whether it is there and has all these topics. Its error
+// says what is wrong and what to do.
+func (c *Client) Check(ctx context.Context, topics ...string) error {
+	if err := c.Ping(ctx); err != nil {
+		return err
+	}
+	var meta *kafkago.MetadataResponse
+	err := c.try(ctx, func() (err error) {
+		meta, err = c.api.Metadata(ctx, &kafkago.MetadataRequest{Topics: topics})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, name := range topics {
+		at := slices.IndexFunc(meta.Topics, func(t kafkago.Topic) bool { return t.Name == name })
+		err := error(kafkago.UnknownTopicOrPartition)
+		if at >= 0 {
+			err = meta.Topics[at].Error
+		}
+		if errors.Is(err, kafkago.UnknownTopicOrPartition) {
+			err = cmp.Or(c.hidden(ctx, name), err)
+		}
+		if err != nil {
+			return fmt.Errorf("topic %s: %w", name, c.explain(err))
+		}
+	}
+	return nil
 }
 
 // WaitTopics waits until every topic exists and can be read, and says in the log what it

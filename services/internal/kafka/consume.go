@@ -55,7 +55,8 @@ type Subscription struct {
 	Exclusive bool
 	// MaxBatch bounds what Fetch returns; default 500.
 	MaxBatch int
-	// OnError is told of what does not end Consume: it is retried. May be nil.
+	// OnError is told of what does not end Consume: it is retried. It is told nil when all that
+	// failed works again. May be nil.
 	OnError func(error)
 	// OnOvertaken is told of offsets that retention deleted before they were read: from
 	// (included) to to (excluded) of the partition. May be nil.
@@ -71,6 +72,7 @@ type Subscription struct {
 // an error ends Consume with that error. Consume returns nil once ctx has ended.
 func (c *Client) Consume(ctx context.Context, s Subscription, f func(ctx context.Context, g *Generation) error) error {
 	s.setDefaults()
+	wrong := &troubles{tell: s.OnError}
 	s.Progress.begin()
 	balancer := kafkago.GroupBalancer(kafkago.RangeGroupBalancer{})
 	if s.Exclusive {
@@ -96,7 +98,7 @@ func (c *Client) Consume(ctx context.Context, s Subscription, f func(ctx context
 			return nil
 		}
 		if err != nil {
-			s.OnError(fmt.Errorf("join group %s: %w", s.Group, c.explain(err)))
+			wrong.set(joining, fmt.Errorf("join group %s: %w", s.Group, c.explain(err)))
 			if run.Sleep(ctx, pause(err, failures)) != nil {
 				return nil
 			}
@@ -105,7 +107,7 @@ func (c *Client) Consume(ctx context.Context, s Subscription, f func(ctx context
 		}
 		failures = 0
 		result := make(chan error, 1)
-		gen.Start(func(ended context.Context) { result <- c.generation(ctx, ended, s, gen, f) })
+		gen.Start(func(ended context.Context) { result <- c.generation(ctx, ended, s, wrong, gen, f) })
 		if err := <-result; err != nil {
 			return err
 		}
@@ -125,18 +127,19 @@ func (s *Subscription) setDefaults() {
 }
 
 // generation runs f between the start of a generation and its last commit.
-func (c *Client) generation(ctx, ended context.Context, s Subscription, gen *kafkago.Generation, f func(context.Context, *Generation) error) error {
+func (c *Client) generation(ctx, ended context.Context, s Subscription, wrong *troubles, gen *kafkago.Generation, f func(context.Context, *Generation) error) error {
 	gctx, cancel := context.WithCancel(ended)
 	defer cancel()
 	defer context.AfterFunc(ctx, cancel)()
 
 	g := &Generation{
-		ID: gen.ID, topic: s.Topic, maxBatch: s.MaxBatch, commit: func(o map[string]map[int]int64) error { return c.explain(gen.CommitOffsets(o)) }, onError: s.OnError, progress: s.Progress,
+		ID: gen.ID, topic: s.Topic, maxBatch: s.MaxBatch, commit: func(o map[string]map[int]int64) error { return c.explain(gen.CommitOffsets(o)) }, wrong: wrong, progress: s.Progress,
 		start: map[int]int64{}, done: map[int]int64{}, committed: map[int]int64{},
 	}
 	for _, a := range gen.Assignments[s.Topic] {
 		g.partitions = append(g.partitions, a.ID)
 	}
+	wrong.joined(g.partitions)
 	if err := c.resolve(gctx, s, g); err != nil {
 		return nil // only ctx ends it; the next generation tries again
 	}
@@ -145,7 +148,14 @@ func (c *Client) generation(ctx, ended context.Context, s Subscription, gen *kaf
 	var running sync.WaitGroup
 	for _, p := range g.partitions {
 		fetch := &fetcher{client: c, topic: s.Topic, partition: p, offset: g.start[p], overtaken: s.OnOvertaken, progress: s.Progress}
-		running.Go(func() { fetch.run(gctx, g.chunks, s.OnError) })
+		running.Go(func() {
+			fetch.run(gctx, g.chunks, func(err error) {
+				if err != nil {
+					err = fmt.Errorf("read %s[%d]: %w", s.Topic, p, err)
+				}
+				wrong.set(fmt.Sprint(reading, p), err)
+			})
+		})
 	}
 	running.Go(func() { g.commitUntil(gctx) })
 	err := f(gctx, g)
@@ -163,7 +173,10 @@ func (c *Client) resolve(ctx context.Context, s Subscription, g *Generation) err
 	for {
 		done, err := c.resolveOnce(ctx, s, g)
 		if err != nil && ctx.Err() == nil {
-			s.OnError(fmt.Errorf("find the start of group %s: %w", s.Group, err))
+			g.wrong.set(starting, fmt.Errorf("find the start of group %s: %w", s.Group, err))
+		}
+		if done {
+			g.wrong.set(starting, nil)
 		}
 		if done {
 			return nil
@@ -226,7 +239,7 @@ type Generation struct {
 	chunks     chan []Record
 	rest       []Record // of a chunk that did not fit into the last batch
 	commit     func(map[string]map[int]int64) error
-	onError    func(error)
+	wrong      *troubles
 	progress   *Progress
 
 	mu        sync.Mutex
@@ -314,9 +327,10 @@ func (g *Generation) flush() {
 	}
 	failpoint.Here(failpoint.BeforeCommit)
 	if err := g.commit(map[string]map[int]int64{g.topic: offsets}); err != nil {
-		g.onError(fmt.Errorf("commit: %w", err))
+		g.wrong.set(committing, fmt.Errorf("commit: %w", err))
 		return
 	}
+	g.wrong.set(committing, nil)
 	failpoint.Here(failpoint.Committed)
 	g.mu.Lock()
 	defer g.mu.Unlock()

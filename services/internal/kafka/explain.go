@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -30,6 +31,10 @@ func (c *Client) explain(err error) error {
 func (c *Client) hint(err error) string {
 	var dns *net.DNSError
 	switch {
+	case errors.Is(err, kafkago.UnknownTopicOrPartition):
+		return "the topic does not exist: create it again, as docs/topics.md says; what was in it is lost"
+	case errors.Is(err, kafkago.NotEnoughReplicas), errors.Is(err, kafkago.NotEnoughReplicasAfterAppend):
+		return "fewer brokers have the partition than min.insync.replicas asks for: see that all brokers run, and the topic's configuration"
 	case errors.Is(err, kafkago.SASLAuthenticationFailed) && c.cfg.SASLUsername == eventHubsUser:
 		return "Event Hubs refuses KAFKA_EVENT_HUBS_CONNECTION_STRING: copy it anew from the namespace's shared access policy"
 	case errors.Is(err, kafkago.SASLAuthenticationFailed):
@@ -48,7 +53,22 @@ func (c *Client) hint(err error) string {
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return c.closed(err)
 	}
-	return c.hintTLS(err)
+	if hint := c.hintTLS(err); hint != "" {
+		return hint
+	}
+	return hintNetwork(err)
+}
+
+// hintNetwork says what to look at where packets do not arrive.
+func hintNetwork(err error) string {
+	var timeout net.Error
+	switch {
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		return "no answer in time: see that the brokers run, and that the network lets packets through to KAFKA_BOOTSTRAP_SERVERS"
+	case errors.As(err, new(*net.OpError)):
+		return "the connection was cut: see that the brokers run, and the network to KAFKA_BOOTSTRAP_SERVERS"
+	}
+	return ""
 }
 
 // hintTLS explains why one side does not trust the other's certificate.

@@ -148,10 +148,11 @@ func (f *fetcher) close() {
 }
 
 // run hands chunks of records to out until ctx ends, and errors to onError, once for each
-// streak of failures. It never gives up.
+// streak of failures, and nil when reading works, at first and after such a streak. It never
+// gives up.
 func (f *fetcher) run(ctx context.Context, out chan<- []Record, onError func(error)) {
 	defer f.close()
-	for failures := 0; ; {
+	for failures, told := 0, true; ; {
 		recs, err := f.next(ctx)
 		if ctx.Err() != nil {
 			return
@@ -159,6 +160,7 @@ func (f *fetcher) run(ctx context.Context, out chan<- []Record, onError func(err
 		if err != nil {
 			if failures++; failures == 3 { // the first ones are everyday: a leader moved, a broker restarted
 				onError(err)
+				told = true
 			}
 			if run.Sleep(ctx, pause(err, failures)) != nil {
 				return
@@ -166,6 +168,10 @@ func (f *fetcher) run(ctx context.Context, out chan<- []Record, onError func(err
 			continue
 		}
 		failures = 0
+		if told {
+			onError(nil)
+			told = false
+		}
 		f.progress.fetched(f.partition, recs, f.offset, f.end)
 		if len(recs) == 0 {
 			continue

@@ -43,6 +43,7 @@ type share struct {
 	done   int64   // below it all is done
 	end    int64   // of the partition, as the broker told it last
 	heard  time.Time
+	moved  time.Time // when done went on last, or there was something to do again
 }
 
 // stamp is the time of the records from the offset on, up to the next stamp's.
@@ -105,6 +106,23 @@ func (p *Progress) Oldest() time.Duration {
 	return oldest
 }
 
+// Still is for how long the member has been at the same record at most, with records to handle:
+// the longest of its partitions, 0 where each is caught up or goes on. lag is how many offsets
+// that partition has left.
+func (p *Progress) Still() (still time.Duration, partition int, lag int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for id, s := range p.parts {
+		if len(s.stamps) == 0 {
+			continue
+		}
+		if d := p.now().Sub(s.moved); d > still {
+			still, partition, lag = d, id, max(s.end, s.next)-s.done
+		}
+	}
+	return still, partition, lag
+}
+
 // begin notes that the group is to be joined.
 func (p *Progress) begin() {
 	if p == nil {
@@ -127,10 +145,10 @@ func (p *Progress) assign(partitions []int, start map[int]int64) {
 	for _, id := range partitions {
 		s := p.parts[id]
 		if s == nil || start[id] < s.done {
-			s = &share{next: start[id], done: start[id], end: start[id], heard: p.now()}
+			s = &share{next: start[id], done: start[id], end: start[id], heard: p.now(), moved: p.now()}
 		}
 		parts[id] = s
-		s.advance(start[id])
+		s.advance(start[id], p.now())
 	}
 	p.began, p.parts = time.Time{}, parts
 }
@@ -157,6 +175,9 @@ func (p *Progress) fetched(partition int, recs []Record, next, end int64) {
 		if at.Unix() <= 0 { // the record does not say
 			at = s.heard
 		}
+		if len(s.stamps) == 0 {
+			s.moved = s.heard
+		}
 		if n := len(s.stamps); n == 0 || at.Sub(s.stamps[n-1].at).Abs() >= stampEvery {
 			s.stamps = append(s.stamps, stamp{r.Offset, at})
 		}
@@ -172,11 +193,14 @@ func (p *Progress) doneTo(partition int, next int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if s := p.parts[partition]; s != nil {
-		s.advance(next)
+		s.advance(next, p.now())
 	}
 }
 
-func (s *share) advance(next int64) {
+func (s *share) advance(next int64, now time.Time) {
+	if next > s.done {
+		s.moved = now
+	}
 	s.done = max(s.done, next)
 	if s.done >= s.next {
 		s.stamps, s.next = s.stamps[:0], s.done

@@ -141,3 +141,32 @@ func BenchmarkProgress(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/500, "ns/record")
 }
+
+// TestStill: only a partition with records to handle can stand still, and it does so from its last step on.
+func TestStill(t *testing.T) {
+	now := time.Now()
+	p := NewProgress(prometheus.NewRegistry(), "g", "t")
+	p.now = func() time.Time { return now }
+	want := func(after string, still time.Duration, lag int64) {
+		t.Helper()
+		if d, _, n := p.Still(); d != still || n != lag {
+			t.Errorf("%s: still for %s with %d to go, want %s with %d", after, d, n, still, lag)
+		}
+	}
+	p.assign([]int{0}, map[int]int64{0: 5})
+	now = now.Add(time.Hour)
+	want("an hour without a record", 0, 0)
+	p.fetched(0, []Record{{Offset: 5, Time: now.Add(-time.Hour)}, {Offset: 6, Time: now}}, 7, 9)
+	want("just fetched", 0, 0)
+	now = now.Add(time.Minute)
+	want("a minute later", time.Minute, 4)
+	p.assign([]int{0}, map[int]int64{0: 5})
+	want("after a rebalance, which is no progress", time.Minute, 4)
+	p.doneTo(0, 6)
+	want("after a step", 0, 0)
+	now = now.Add(time.Second)
+	want("a second after the step", time.Second, 3)
+	p.doneTo(0, 7)
+	now = now.Add(time.Minute)
+	want("caught up", 0, 0)
+}

@@ -86,14 +86,14 @@ func (l *Loop) failed(ctx context.Context, g source, grp *group, batch []kafka.R
 		return []*group{grp}, batch
 	}
 	if l.handlerWorks(ctx) {
-		l.good("handler")
 		if len(grp.recs) == 1 {
 			return nil, batch
 		}
 		return grp.halves(l.attempts() - 1), batch // each half has one more try before it is split again
 	}
 	if l.Health != nil {
-		l.Health.Degraded("handler", "HandlerFailed", grp.err.Error())
+		l.handlerBad = true
+		l.Health.Failed("handler", "HandlerFailed", fmt.Sprintf("nothing of %s can be handled: %v; it is tried again, and lag grows meanwhile", l.Subscription.Topic, grp.err))
 	}
 	if len(grp.recs) > 1 && len(l.witness) == 0 {
 		return grp.halves(l.attempts() - 1), batch

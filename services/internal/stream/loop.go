@@ -11,6 +11,7 @@ package stream
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"time"
@@ -82,7 +83,8 @@ type Loop struct {
 	// Traces makes the spans of batches and of what they produce; nil makes none.
 	Traces *tracing.Tracer
 
-	witness []kafka.Record // one record that passed lately: tells a bad record from a broken handler
+	handlerBad bool           // and health says so
+	witness    []kafka.Record // one record that passed lately: tells a bad record from a broken handler
 }
 
 // source is the part of a kafka.Generation that the loop uses.
@@ -97,7 +99,7 @@ var _ source = (*kafka.Generation)(nil)
 // after a clean stop.
 func (l *Loop) Run(ctx context.Context) error {
 	s := l.Subscription
-	s.OnError = func(err error) { l.degraded("KafkaError", err) }
+	s.OnError = l.consuming
 	s.OnOvertaken = l.overtaken
 	return l.Consume(ctx, s, func(ctx context.Context, g *kafka.Generation) error {
 		l.Log.Info("partitions assigned", "topic", s.Topic, "partitions", g.Partitions(), "generation", g.ID)
@@ -133,6 +135,10 @@ func (l *Loop) process(ctx context.Context, g source, batch []kafka.Record) erro
 	out, batch, err := l.handle(tctx, g, batch)
 	if err == nil {
 		failpoint.Here(failpoint.StreamHandled)
+		if l.handlerBad {
+			l.handlerBad = false
+			l.good("handler")
+		}
 		span.Send(out)
 		err = l.produce(tctx, batch, out)
 	}
@@ -166,13 +172,22 @@ func (l *Loop) produce(ctx context.Context, batch, out []kafka.Record) error {
 		if ctx.Err() != nil {
 			return err
 		}
-		l.degraded("WriteFailed", err)
+		l.failing("kafka/write", "WriteFailed", fmt.Errorf("cannot write to %s: %w", out[0].Topic, err))
 		if err := run.Sleep(ctx, backOff(attempt)); err != nil {
 			return err
 		}
 	}
-	l.good("kafka")
+	l.good("kafka/write")
 	return nil
+}
+
+// consuming takes in what fails of reading and committing; nil is well again.
+func (l *Loop) consuming(err error) {
+	if err == nil {
+		l.good("kafka/consume")
+		return
+	}
+	l.failing("kafka/consume", "ConsumeFailed", fmt.Errorf("cannot consume %s as %s: %w", l.Subscription.Topic, l.Subscription.Group, err))
 }
 
 // remaining gives the records that failed, with those that are too large turned into dead
@@ -212,13 +227,13 @@ func (l *Loop) overtaken(partition int, from, to int64) {
 		"partition", partition, "from", from, "to", to)
 }
 
-func (l *Loop) degraded(reason string, err error) {
+func (l *Loop) failing(condition, reason string, err error) {
 	if l.Health == nil {
 		l.Log.Warn("kafka: retrying", "reason", reason, "error", err)
 		return
 	}
 	l.Log.Debug("kafka: retrying", "reason", reason, "error", err)
-	l.Health.Degraded("kafka", reason, err.Error()) // which logs a change, and not each attempt
+	l.Health.Failed(condition, reason, err.Error()) // which logs a change, and not each attempt
 }
 
 func (l *Loop) good(condition string) {

@@ -19,7 +19,7 @@ func TestOldestUnhandledIsTrueWhileNothingMoves(t *testing.T) {
 	b := kafkatest.Embedded(t)
 	p := newPipe(t, b, 2)
 	c := b.Client(t)
-	told := time.Now().Add(-time.Hour)
+	told := time.Now().Add(-time.Hour).Truncate(time.Millisecond) // as Kafka keeps it
 	var recs []kafka.Record
 	for i := range 20 {
 		recs = append(recs, kafka.Record{Topic: p.in, Key: fmt.Append(nil, i), Value: fmt.Append(nil, 100+i), Time: told})

@@ -123,6 +123,10 @@ func TestRetryAfterIsObeyed(t *testing.T) {
 		w.say("x:1", "broken")
 		begin := time.Now()
 		p := w.start(config(), "a")
+		pass(10 * time.Second)
+		if got := conditionOf(p, "route/negative"); got.GetReason() != "RateLimited" || !strings.HasPrefix(got.GetMessage(), "#negative-feedback: ") {
+			t.Errorf("condition is %v while Slack asks for a pause of 30 s, want RateLimited, and the channel", got)
+		}
 		w.live(t, config(), p).end()
 		w.once(t, "x:1")
 		if d := w.posts[0].Sub(begin); d < 30*time.Second || d > 32*time.Second {

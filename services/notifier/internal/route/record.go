@@ -98,13 +98,13 @@ func (a *active) flush() error {
 		if a.hand.Err() != nil {
 			return err
 		}
-		a.Health.Failed("kafka", "WriteFailed", fmt.Sprintf("cannot write to %s: %v", a.Topics.Notifications, err))
+		a.Health.Failed("kafka/write", "WriteFailed", fmt.Sprintf("cannot write to %s: %v", a.Topics.Notifications, err))
 		if err := run.Sleep(a.hand, delay); err != nil {
 			return err
 		}
 	}
 	if len(recs) > 0 {
-		a.Health.Good("kafka")
+		a.Health.Good("kafka/write")
 	}
 	if len(recs) > 0 && len(a.ends) > 0 {
 		failpoint.Here(failpoint.OutcomesWritten)

@@ -3,6 +3,7 @@ package route
 import (
 	"bytes"
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/run"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/slackapi"
+	"github.com/feedback-pipelines/feedback-pipelines/services/notifier/internal/sink"
 )
 
 // restore rebuilds the memory from `notifications` and resolves every doubt that the last
@@ -95,7 +97,7 @@ func (a *active) remember(ctx context.Context) error {
 	if err != nil {
 		return &scanError{err}
 	}
-	a.Health.Good("kafka")
+	a.Health.Good("kafka/read")
 	a.Log.Info("remembered what was told", "events", a.mem.Len(), "took", time.Since(start).Round(time.Millisecond).String())
 	return nil
 }
@@ -170,7 +172,11 @@ func (a *active) probe(ctx context.Context, out chan<- error) {
 		case <-ctx.Done():
 			return
 		}
-		if run.Sleep(ctx, probeEvery) != nil {
+		pause := probeEvery
+		if err != nil && !errors.As(err, new(*sink.RenamedError)) {
+			pause = probeAgain
+		}
+		if run.Sleep(ctx, pause) != nil {
 			return
 		}
 	}
@@ -179,12 +185,18 @@ func (a *active) probe(ctx context.Context, out chan<- error) {
 // probed takes in what a probe found: a fault at once, and that it is over.
 func (a *active) probed(err error) {
 	t := &a.trouble
+	var renamed *sink.RenamedError
+	switch {
+	case errors.As(err, &renamed):
+		a.Health.Degraded(a.condition()+"/channel", "ChannelRenamed", renamed.Error())
+		err = nil
+	case err == nil:
+		a.Health.Drop(a.condition() + "/channel")
+	}
 	if err != nil {
 		p := slackapi.Explain(err)
-		if p.Kind == slackapi.RateLimited {
-			return
-		}
-		if t.probes++; p.Kind != slackapi.Transient || t.probes > 1 {
+		passes := p.Kind == slackapi.Transient || p.Kind == slackapi.RateLimited
+		if t.probes++; !passes || t.probes > 1 {
 			t.probeBad = true
 			a.say(p)
 		}

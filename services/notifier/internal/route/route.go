@@ -58,6 +58,8 @@ const (
 	// probeEvery is how often the token is asked about, and every second time the channel;
 	// two probes fit into the 45 s in which health must tell a fault.
 	probeEvery = 15 * time.Second
+	// probeAgain is after how long a probe that failed is repeated.
+	probeAgain = 5 * time.Second
 	// maxID bounds an event's id, so that the record of a full digest fits.
 	maxID = 180
 )
@@ -66,6 +68,8 @@ const (
 type Config struct {
 	Name  string
 	Match feedback.Match
+	// Channel is the sink's, by name or id, for people to read.
+	Channel string
 	// MaxAge: older events are skipped.
 	MaxAge time.Duration
 	// Digest tells events in digests only; else each by itself.
@@ -170,6 +174,25 @@ func (r *Route) Overtaken(partition int, from, to int64) {
 	r.Health.Degraded(r.condition()+"/retention", "Overtaken",
 		fmt.Sprintf("retention deleted offsets %d to %d of %s[%d] before they were told: raise the retention or find out what held the route back", from, to-1, r.Topics.Scored, partition))
 	time.AfterFunc(overtakenFor, func() { r.Health.Drop(r.condition() + "/retention") })
+}
+
+// Consuming is told how reading and committing go: what fails, and nil when it works again.
+func (r *Route) Consuming(group string, err error) {
+	if err == nil {
+		r.Health.Good(r.condition() + "/consume")
+		return
+	}
+	r.Log.Debug("cannot consume", "group", group, "error", err)
+	r.Health.Failed(r.condition()+"/consume", "ConsumeFailed", fmt.Sprintf("cannot consume %s as %s: %v", r.Topics.Scored, group, err))
+}
+
+// WatchProgress says until ctx ends whether the route goes on: events that wait for their digest
+// are not stuck. still is kafka.Progress's.
+func (r *Route) WatchProgress(ctx context.Context, group string, limit time.Duration, still func() (time.Duration, int, int64)) {
+	if r.Digest {
+		limit += r.Interval
+	}
+	r.Health.WatchProgress(ctx, r.condition()+"/progress", group, r.Topics.Scored, limit, still)
 }
 
 // standBy says what is true of a route that another member owns.

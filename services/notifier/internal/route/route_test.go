@@ -19,6 +19,7 @@ func below(v float64) feedback.Match { return feedback.Match{ScoreBelow: &v} }
 
 func config(change ...func(*Config)) Config {
 	c := routeConfig
+	c.Channel = "negative-feedback"
 	c.Match = below(0.3)
 	for _, f := range change {
 		f(&c)

@@ -2,6 +2,7 @@ package route
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/slackapi"
@@ -13,8 +14,10 @@ const (
 	// every slowDelay.
 	maxDelay  = 15 * time.Second
 	slowDelay = time.Minute
-	// A fault that passes by itself is told after this many failures.
-	patience = 3
+	// A fault that passes by itself is told after this many failures, or when it lasts, or is to
+	// last, for so long: Slack may ask for a pause of half a minute at once.
+	patience    = 3
+	patienceFor = 10 * time.Second
 )
 
 // trouble is what keeps the route from telling.
@@ -22,7 +25,8 @@ type trouble struct {
 	until    time.Time // nothing is tried before
 	delay    time.Duration
 	failures int
-	probes   int // failed in a row
+	since    time.Time // of the first of the failures
+	probes   int       // failed in a row
 	probeBad bool
 	// needsPerson: what was said last does not pass by itself.
 	needsPerson bool
@@ -40,11 +44,13 @@ func (a *active) failed(err error) {
 		t.failures++
 		t.delay = min(max(2*t.delay, firstDelay), maxDelay)
 		t.until = now.Add(t.delay)
-		a.Health.Failed("kafka", "ReadFailed", "cannot read "+a.Topics.Notifications+": "+err.Error())
+		a.Health.Failed("kafka/read", "ReadFailed", "cannot read "+a.Topics.Notifications+": "+err.Error())
 		return
 	}
 	p := slackapi.Explain(err)
-	t.failures++
+	if t.failures++; t.failures == 1 {
+		t.since = now
+	}
 	t.reason = p.Message
 	switch p.Kind {
 	case slackapi.RateLimited:
@@ -60,7 +66,7 @@ func (a *active) failed(err error) {
 		t.delay = min(max(2*t.delay, firstDelay), maxDelay)
 		t.until = now.Add(t.delay)
 	}
-	if t.failures >= patience {
+	if t.failures >= patience || now.Sub(t.since) >= patienceFor || p.RetryAfter >= patienceFor {
 		a.say(p)
 	}
 }
@@ -68,6 +74,7 @@ func (a *active) failed(err error) {
 // say puts a problem into health, which logs it when it is new. One that passes by itself
 // does not hide one that needs a person.
 func (a *active) say(p slackapi.Problem) {
+	p.Message = "#" + strings.TrimPrefix(a.Channel, "#") + ": " + p.Message
 	passes := p.Kind == slackapi.Transient || p.Kind == slackapi.RateLimited
 	if passes && a.trouble.needsPerson {
 		return

@@ -3,6 +3,7 @@ package sink
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -145,6 +146,31 @@ func TestFindReadsAllPagesAndKnowsItsOwn(t *testing.T) {
 	q := f.asked["conversations.history"][0]
 	if q.Get("oldest") != "100.000005" || q.Get("latest") != "200.000000" || q.Get("include_all_metadata") != "1" && q.Get("include_all_metadata") != "true" {
 		t.Errorf("asked %v, want the bounds and metadata", q)
+	}
+}
+
+// TestRenamed: a channel that was found is told on by its id, and the probe says what to change.
+func TestRenamed(t *testing.T) {
+	f := &fake{answers: map[string]func(url.Values) any{
+		"conversations.list": channels(object{"id": "C1", "name": "told", "is_member": true}),
+		"conversations.info": func(url.Values) any {
+			return object{"ok": true, "channel": object{"id": "C1", "name": "praise", "is_member": true}}
+		},
+	}}
+	s := f.sink(t, "#told")
+	if _, err := s.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	f.answers["conversations.list"] = channels(object{"id": "C1", "name": "praise", "is_member": true})
+	s.directory.Forget("told")
+	if at, err := s.Open(t.Context()); err != nil || at.Channel != "C1" {
+		t.Errorf("Open() = %+v, %v, want C1", at, err)
+	}
+	for range 2 {
+		var renamed *RenamedError
+		if err := s.Probe(t.Context()); !errors.As(err, &renamed) || *renamed != (RenamedError{Was: "told", Name: "praise", ID: "C1"}) {
+			t.Errorf("Probe() = %v, want the new name", err)
+		}
 	}
 }
 

@@ -59,9 +59,10 @@ type Slack struct {
 	channel         string // as configured: a name or an id
 
 	mu     sync.Mutex
+	id     string // of the channel, once it was found
 	joined bool
 	probes int
-	closed bool // the last time that the channel was probed
+	closed bool // or renamed, the last time that the channel was probed
 }
 
 // New returns the sink of a route to the channel, which is named by name or id.
@@ -72,7 +73,7 @@ func New(api *slack.Client, d *slackapi.Directory, pipeline, route, channel stri
 // Open finds the channel and joins it if it is public and the app is not in it. An app
 // without the scope to list channels posts by name: the place then has a name alone.
 func (s *Slack) Open(ctx context.Context) (Place, error) {
-	ch, err := s.directory.Channel(ctx, s.channel)
+	ch, err := s.find(ctx)
 	if err != nil {
 		if slackapi.Explain(err).Reason == "MissingScope" {
 			name := strings.TrimPrefix(s.channel, "#")
@@ -86,6 +87,20 @@ func (s *Slack) Open(ctx context.Context) (Place, error) {
 	}
 	s.join(ctx, ch)
 	return Place{Channel: ch.ID, Name: ch.Name}, nil
+}
+
+// find looks the channel up. One that was found before and bears another name now is found by its id.
+func (s *Slack) find(ctx context.Context) (slack.Channel, error) {
+	ch, err := s.directory.Channel(ctx, s.channel)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case err == nil:
+		s.id = ch.ID
+	case s.id != "" && slackapi.Explain(err).Reason == "ChannelNotFound":
+		return s.directory.Channel(ctx, s.id)
+	}
+	return ch, err
 }
 
 // join makes the app a member once, where it may; where it may not, posting says so.
@@ -224,8 +239,17 @@ func (s *Slack) Delete(ctx context.Context, at Place) error {
 	return err
 }
 
+// RenamedError says that the route's channel bears another name now. Messages still arrive, by its id, until the
+// process is restarted.
+type RenamedError struct{ Was, Name, ID string }
+
+// Error says what to do.
+func (e *RenamedError) Error() string {
+	return fmt.Sprintf("#%s is called #%s now: write that, or its id %s, into the route; it is told there until the notifier is restarted, and then not", e.Was, e.Name, e.ID)
+}
+
 // Probe asks whether the token is taken and, every second time, whether the channel is
-// open, past every cache.
+// open, past every cache. A *RenamedError is told of one that is open by another name.
 func (s *Slack) Probe(ctx context.Context) error {
 	if _, err := s.api.AuthTestContext(ctx); err != nil {
 		return err
@@ -237,21 +261,24 @@ func (s *Slack) Probe(ctx context.Context) error {
 	if !channelToo {
 		return nil
 	}
-	ch, err := s.directory.Channel(ctx, s.channel)
+	ch, err := s.find(ctx)
+	var renamed error
 	if err == nil {
 		var info *slack.Channel
 		if info, err = s.api.GetConversationInfoContext(ctx, &slack.GetConversationInfoInput{ChannelID: ch.ID}); err == nil && info.IsArchived {
 			err = slack.SlackErrorResponse{Err: "is_archived"}
+		} else if name := strings.ToLower(strings.TrimPrefix(s.channel, "#")); err == nil && info.Name != "" && info.Name != name && s.channel != info.ID {
+			renamed = &RenamedError{Was: name, Name: info.Name, ID: info.ID}
 		}
 	}
 	if err != nil && slackapi.Explain(err).Reason == "MissingScope" {
 		err = nil // it can post, but not look
 	}
 	s.mu.Lock()
-	s.closed = err != nil
+	s.closed = err != nil || renamed != nil
 	s.mu.Unlock()
 	if err == nil {
-		return nil
+		return renamed
 	}
 	s.forgetIfGone(err)
 	return fmt.Errorf("channel %q: %w", s.channel, err)

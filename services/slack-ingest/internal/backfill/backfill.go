@@ -30,6 +30,11 @@ const (
 	spacing = 2 * time.Second
 	// again is when a pass that failed is made again.
 	again = 30 * time.Second
+	// peekEvery is how often the news of some channels are read between two sweeps, peekMost of how
+	// many: what a connection swallows must be noticed in less than 45 s, and Slack allows 50 calls
+	// a minute. More channels are peeked at in turn.
+	peekEvery = 20 * time.Second
+	peekMost  = 6
 )
 
 // Options are what a Reader works with; all are required.
@@ -71,6 +76,7 @@ type Reader struct {
 	// threads are those whose replies were read, and what their roots said of them then.
 	threads map[string]string
 	saving  sync.Mutex
+	peeked  int // channels, in all
 }
 
 // New makes a reader that goes on from a checkpoint; nil: from none.
@@ -87,14 +93,14 @@ func (r *Reader) Run(ctx context.Context) {
 	defer all.Wait()
 	all.Go(func() { r.runChanges(ctx, looks) })
 	pause, sweep := first, false
-	for {
-		select {
-		case <-ctx.Done():
+	peek := time.NewTicker(peekEvery)
+	defer peek.Stop()
+	for due := time.After(pause); ; due = time.After(pause) {
+		asked, ok := r.idle(ctx, due, peek.C)
+		if !ok {
 			return
-		case <-r.o.Requests:
-			sweep = false
-		case <-time.After(pause):
 		}
+		sweep = sweep && !asked
 		was := sweep
 		pause, sweep = r.o.Interval, r.each(ctx, r.news, was)
 		if !sweep {
@@ -110,6 +116,34 @@ func (r *Reader) Run(ctx context.Context) {
 		case <-time.After(spacing):
 		}
 	}
+}
+
+// idle peeks until the next pass: until due, or until one is asked for, which it tells. ok is
+// false if ctx ended.
+func (r *Reader) idle(ctx context.Context, due, peek <-chan time.Time) (asked, ok bool) {
+	for {
+		select {
+		case <-ctx.Done():
+			return false, false
+		case <-r.o.Requests:
+			return true, true
+		case <-due:
+			return false, true
+		case <-peek:
+			r.peek(ctx)
+		}
+	}
+}
+
+// peek reads the news of the next few channels, as a sweep does that expects none.
+func (r *Reader) peek(ctx context.Context) {
+	all := r.o.Channels()
+	var some []string
+	for range min(len(all), peekMost) {
+		some = append(some, all[r.peeked%len(all)])
+		r.peeked++
+	}
+	r.these(ctx, some, r.news, true)
 }
 
 func (r *Reader) runChanges(ctx context.Context, looks <-chan bool) {
@@ -138,8 +172,13 @@ func (r *Reader) Pass(ctx context.Context, sweep bool) bool {
 
 // each takes a step for every channel; one that fails does not hold back the others.
 func (r *Reader) each(ctx context.Context, step func(context.Context, string, bool) error, sweep bool) bool {
+	return r.these(ctx, r.o.Channels(), step, sweep)
+}
+
+// these takes a step for some channels.
+func (r *Reader) these(ctx context.Context, some []string, step func(context.Context, string, bool) error, sweep bool) bool {
 	ok := true
-	for _, channel := range r.o.Channels() {
+	for _, channel := range some {
 		err := step(ctx, channel, sweep)
 		if ctx.Err() != nil {
 			return false

@@ -20,10 +20,16 @@ import (
 )
 
 const (
-	// refresh is how often names and membership are looked up again.
+	// refresh is how often names are looked up again.
 	refresh = 10 * time.Minute
 	// retry is the same while a channel is missing.
-	retry = time.Minute
+	retry = 15 * time.Second
+	// checkEvery is how often a few of the channels are asked about, in turn: whether they were archived and whether the
+	// app is still in them. Slack tells it by events as well, if the app subscribes to them and the socket stands.
+	checkEvery = 20 * time.Second
+	// checkMost is how many are asked about at once: a check of each makes one call of the 50 a minute that Slack allows,
+	// and the rest is for those who read the history.
+	checkMost = 6
 	// settle gathers several news of channels into one look.
 	settle = 2 * time.Second
 )
@@ -58,15 +64,17 @@ type Set struct {
 
 	mu         sync.Mutex
 	byID       map[string]Channel
-	wanted     map[string]string // as written -> id
-	problems   map[string]string // as written -> what is wrong
-	unreadable map[string]string // id -> what is wrong
+	wanted     map[string]string    // as written -> id
+	problems   map[string]string    // as written -> what is wrong
+	unreadable map[string]string    // id -> what is wrong
+	checked    int                  // channels, in all
+	well       map[string]time.Time // id -> since when nothing is wrong with it
 }
 
 // New makes an empty set; Look fills it.
 func New(o Options) *Set {
 	return &Set{o: o, kick: make(chan struct{}, 1), byID: map[string]Channel{}, wanted: map[string]string{},
-		problems: map[string]string{}, unreadable: map[string]string{}}
+		problems: map[string]string{}, unreadable: map[string]string{}, well: map[string]time.Time{}}
 }
 
 // Name is a followed channel's name as it is now; false for one that is not followed.
@@ -82,6 +90,28 @@ func (s *Set) IDs() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Sorted(maps.Keys(s.byID))
+}
+
+// Heard tells whether the app could hear what was said in a channel at that time, as far as is
+// known: it was found before, and nothing has been wrong with it since.
+func (s *Set) Heard(id string, at time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	since, ok := s.well[id]
+	return ok && since.Before(at)
+}
+
+// note keeps since when nothing is wrong with each channel; s.mu is held.
+func (s *Set) note() {
+	for want, id := range s.wanted {
+		_, known := s.well[id]
+		switch bad := s.problems[want] != "" || s.unreadable[id] != ""; {
+		case bad:
+			delete(s.well, id)
+		case !known:
+			s.well[id] = time.Now()
+		}
+	}
 }
 
 // Moved says that a channel was renamed, joined or left: look soon.
@@ -109,17 +139,16 @@ func (s *Set) Readable(id string, err error) {
 
 // Run looks again from time to time, sooner while something is missing, until ctx ends.
 func (s *Set) Run(ctx context.Context) {
-	for {
-		s.mu.Lock()
-		pause := refresh
-		if len(s.problems) > 0 {
-			pause = retry
-		}
-		s.mu.Unlock()
+	check := time.NewTicker(checkEvery)
+	defer check.Stop()
+	for looked := time.Now(); ; {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(pause):
+		case <-check.C:
+			if time.Since(looked) < s.pause() && !s.moved(ctx) {
+				continue
+			}
 		case <-s.kick:
 			select {
 			case <-ctx.Done():
@@ -128,7 +157,42 @@ func (s *Set) Run(ctx context.Context) {
 			}
 		}
 		s.Look(ctx)
+		looked = time.Now()
 	}
+}
+
+// pause is the time between two looks.
+func (s *Set) pause() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.problems) > 0 {
+		return retry
+	}
+	return refresh
+}
+
+// moved asks about the next few channels, and tells whether one of them can no longer be
+// followed as it was: then a look finds out more.
+func (s *Set) moved(ctx context.Context) bool {
+	ids := s.IDs()
+	for range min(len(ids), checkMost) {
+		id := ids[s.checked%len(ids)]
+		s.checked++
+		s.o.Forget(id)
+		ch, err := s.o.Lookup(ctx, id)
+		if gone := err != nil && slackapi.Explain(err).Kind == slackapi.Missing; gone || err == nil && !follows(ch) {
+			s.mu.Lock()
+			known := len(s.problems) > 0
+			s.mu.Unlock()
+			return !known // else the next look is soon
+		}
+	}
+	return false
+}
+
+// follows tells whether the app hears what is said in a channel.
+func follows(ch slack.Channel) bool {
+	return !ch.IsArchived && (ch.IsMember || ch.IsIM || ch.IsMpIM)
 }
 
 // Look finds every channel that is wanted and enters those that it may.
@@ -179,18 +243,18 @@ func (s *Set) find(ctx context.Context, want string) (slack.Channel, string, err
 	if err != nil {
 		return ch, "", err
 	}
-	if ch.IsMember || ch.IsIM || ch.IsMpIM {
+	if ch.IsArchived {
+		return ch, "it is archived: unarchive it or name another", nil
+	}
+	if follows(ch) {
 		return ch, renamed, nil
 	}
-	if s.o.Join != nil && !ch.IsPrivate && !ch.IsArchived {
+	if s.o.Join != nil && !ch.IsPrivate {
 		if err := s.o.Join(ctx, ch.ID); err != nil {
 			return ch, "the app is not in it and cannot join: " + slackapi.Explain(err).Message, nil
 		}
 		s.o.Forget(ch.ID)
 		return ch, renamed, nil
-	}
-	if ch.IsArchived {
-		return ch, "it is archived: unarchive it or name another", nil
 	}
 	return ch, "the app is not in it: invite it with /invite", nil
 }
@@ -211,6 +275,7 @@ func (s *Set) renamed(ctx context.Context, want, id string, notFound error) (sla
 
 func (s *Set) report() {
 	s.mu.Lock()
+	s.note()
 	var out []string
 	broken := 0
 	for _, want := range s.o.Wanted {

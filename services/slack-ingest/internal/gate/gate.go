@@ -2,13 +2,15 @@
 //
 // It guarantees that after 30 s without an acknowledgement intake is closed, so that
 // Slack keeps what it would otherwise hand to somebody who cannot store it, and that
-// everything that failed meanwhile is announced once the broker is back.
+// everything that failed meanwhile is announced once the broker is back. An outage that writes
+// found ends by a write: a broker that answers may still refuse records.
 package gate
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,6 +26,9 @@ const (
 	retry = time.Second
 	// probeTimeout bounds one probe.
 	probeTimeout = 5 * time.Second
+	// trial is for how long after intake was opened again writes may fail; if none did, and none
+	// went either, there was nothing to write.
+	trial = 20 * time.Second
 )
 
 // Report is told when the state changes: err nil is good; closed is whether intake is closed.
@@ -39,9 +44,13 @@ type Gate struct {
 
 	telling sync.Mutex // held over a change and its report, so that what is told last holds
 	mu      sync.Mutex
-	since   time.Time // of the first failure; zero while all is well
-	byWrite bool      // what failed was a write, so that a probe alone proves nothing
-	missed  bool      // a write failed: something has to be read back
+	since   time.Time       // of the first failure; zero while all is well
+	byWrite bool            // what failed was a write, so that a probe alone proves nothing
+	gone    bool            // a probe failed as well: the broker was away, and did not refuse
+	missed  bool            // a write failed: something has to be read back
+	topics  map[string]bool // that could not be written to
+	last    error           // of the writes
+	trial   time.Time       // when intake was opened again to see whether writes go; zero: it was not
 	closed  bool
 	opened  chan struct{} // closed while the gate is open
 	closing chan struct{} // closed while the gate is closed
@@ -54,7 +63,7 @@ type Gate struct {
 func New(write func(context.Context, ...kafka.Record) error, probe func(context.Context) error, report Report, back func()) *Gate {
 	g := &Gate{
 		write: write, probe: probe, report: report, back: back, now: time.Now,
-		opened: make(chan struct{}), closing: make(chan struct{}), kick: make(chan struct{}, 1),
+		topics: map[string]bool{}, opened: make(chan struct{}), closing: make(chan struct{}), kick: make(chan struct{}, 1),
 	}
 	close(g.opened)
 	return g
@@ -66,10 +75,10 @@ func (g *Gate) Write(ctx context.Context, recs ...kafka.Record) error {
 	err := g.write(ctx, recs...)
 	switch {
 	case err == nil:
-		g.good(false)
+		g.wrote(recs)
 	case errors.Is(err, kafka.ErrTooLarge):
 	default:
-		g.bad(err, began, true)
+		g.bad(err, began, recs...)
 	}
 	return err
 }
@@ -134,7 +143,7 @@ func (g *Gate) Run(ctx context.Context) {
 		case err == nil:
 			g.good(true)
 		default:
-			g.bad(err, began, false)
+			g.bad(err, began)
 		}
 		g.overdue(err)
 		select {
@@ -163,7 +172,9 @@ func (g *Gate) patience(d time.Duration) time.Duration {
 	return min(d, max(Patience-g.now().Sub(g.since), 100*time.Millisecond))
 }
 
-func (g *Gate) bad(err error, began time.Time, write bool) {
+// bad notes a failure of a probe, or of writing recs.
+func (g *Gate) bad(err error, began time.Time, recs ...kafka.Record) {
+	write := len(recs) > 0
 	g.telling.Lock()
 	defer g.telling.Unlock()
 	g.mu.Lock()
@@ -173,6 +184,13 @@ func (g *Gate) bad(err error, began time.Time, write bool) {
 	}
 	g.byWrite = g.byWrite || write
 	g.missed = g.missed || write
+	g.gone = g.gone || !write
+	if write {
+		g.last, g.trial = err, time.Time{}
+		for _, r := range recs {
+			g.topics[r.Topic] = true
+		}
+	}
 	closed := g.closed
 	g.mu.Unlock()
 	if first {
@@ -184,22 +202,45 @@ func (g *Gate) bad(err error, began time.Time, write bool) {
 	}
 }
 
-// good ends an outage. A probe ends one that writes found only after the gate was closed:
-// until then writes go on and know better.
+// wrote ends an outage, unless it was of other topics.
+func (g *Gate) wrote(recs []kafka.Record) {
+	g.mu.Lock()
+	other := g.byWrite && !slices.ContainsFunc(recs, func(r kafka.Record) bool { return g.topics[r.Topic] })
+	g.mu.Unlock()
+	if !other {
+		g.good(false)
+	}
+}
+
+// good ends an outage. A probe ends one that writes found only after the gate was closed: until
+// then writes go on and know better. If the broker was there all the while, and refused records
+// alone, the gate is opened again for writes, and they have to prove it.
 func (g *Gate) good(probe bool) {
 	g.telling.Lock()
 	defer g.telling.Unlock()
 	g.mu.Lock()
-	if g.since.IsZero() || probe && g.byWrite && !g.closed {
+	proved := !g.trial.IsZero() && g.now().Sub(g.trial) >= trial
+	if g.since.IsZero() || probe && g.byWrite && !g.closed && !proved {
 		g.mu.Unlock()
 		return
 	}
 	announce := g.missed || g.closed
+	try := probe && g.byWrite && g.closed && !g.gone
 	if g.closed {
 		close(g.opened)
 		g.closing = make(chan struct{})
 	}
-	g.since, g.byWrite, g.missed, g.closed = time.Time{}, false, false, false
+	g.missed, g.closed = false, false
+	if try {
+		g.since, g.trial = g.now(), g.now()
+		last := g.last
+		g.mu.Unlock()
+		g.report(fmt.Errorf("it is there, and it is tried whether it takes records again: %w", last), false)
+		g.back()
+		return
+	}
+	g.since, g.trial, g.byWrite, g.gone, g.last = time.Time{}, time.Time{}, false, false, nil
+	clear(g.topics)
 	g.mu.Unlock()
 	g.report(nil, false)
 	if announce {

@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -143,5 +144,45 @@ func TestTooLargeIsNoOutage(t *testing.T) {
 	}
 	if !g.Well() {
 		t.Error("not well after a record that was too large, want well")
+	}
+}
+
+// TestRefusedRecords: a broker that is there and refuses records does not look well in between, however often intake is
+// opened again to see; and it is well after a record of that topic went, or when there was none to write.
+func TestRefusedRecords(t *testing.T) {
+	for name, retry := range map[string]bool{"records come again": true, "nothing more to write": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := &broker{}
+				g := b.gate()
+				g.probe = func(context.Context) error { return nil }
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				go g.Run(ctx)
+				b.set(true)
+				for range 10 {
+					_ = g.Write(ctx, kafka.Record{Topic: "feedback"})
+					<-time.After(10 * time.Second)
+				}
+				synctest.Wait()
+				if slices.Contains(b.reports, "good") || !slices.Contains(b.reports, "closed") {
+					t.Errorf("reports = %v while records are refused, want closed and never good", b.reports)
+				}
+				b.set(false)
+				g.wrote([]kafka.Record{{Topic: "state"}})
+				if g.Well() {
+					t.Error("well after a record of another topic")
+				}
+				if retry {
+					_ = g.Write(ctx, kafka.Record{Topic: "feedback"})
+				} else {
+					<-time.After(Patience + trial + 10*time.Second)
+				}
+				synctest.Wait()
+				if !g.Well() || g.Closed() {
+					t.Errorf("well %t, closed %t after it was mended, want true, false", g.Well(), g.Closed())
+				}
+			})
+		})
 	}
 }

@@ -18,8 +18,11 @@ const (
 	grace = 10 * time.Second
 	// lost is how long it may be away before it has failed.
 	lost = time.Minute
-	// memory is how long swallowed events and refused signatures are told.
+	// memory is how long refused signatures are told, and events swallowed again and again.
 	memory = 15 * time.Minute
+	// once is how long it is told that a connection swallowed events or fell silent, and was
+	// renewed, if that is all there was of it.
+	once = 30 * time.Second
 	// trusted is how long a connection must have been up before it is blamed for a message.
 	trusted = 5 * time.Second
 )
@@ -40,6 +43,8 @@ type Link struct {
 	down      time.Time         // disconnected since
 	ever      bool              // was connected once
 	swallowed time.Time
+	again     bool      // not for the first time within memory
+	silent    time.Time // when a silent connection was given up
 	refused   time.Time // a signature
 }
 
@@ -86,6 +91,12 @@ func (l *Link) Disconnected(err error) {
 	time.AfterFunc(grace+time.Second, l.Refresh)
 }
 
+// Silent says that a connection was given up because nothing came through it for so long.
+func (l *Link) Silent() {
+	l.change(func() { l.silent = l.now() })
+	time.AfterFunc(once+time.Second, l.Refresh)
+}
+
 // Swallowed says that the sweep found a message from at that nothing had delivered. It tells
 // whether the connection is to blame: it was up when the message was said.
 func (l *Link) Swallowed(at time.Time) bool {
@@ -93,7 +104,12 @@ func (l *Link) Swallowed(at time.Time) bool {
 	blame := !l.up.IsZero() && at.After(l.up.Add(trusted))
 	l.mu.Unlock()
 	if blame {
-		l.change(func() { l.swallowed = l.now() })
+		l.change(func() {
+			now := l.now()
+			l.again = !l.swallowed.IsZero() && now.Sub(l.swallowed) > once && now.Sub(l.swallowed) < memory
+			l.swallowed = now
+		})
+		time.AfterFunc(once+time.Second, l.Refresh)
 	}
 	return blame
 }
@@ -148,7 +164,8 @@ func (l *Link) Refresh() {
 func (l *Link) condition() (level feedbackv1.Health_Level, reason, message string) {
 	const good, degraded, failed = feedbackv1.Health_LEVEL_GOOD, feedbackv1.Health_LEVEL_DEGRADED, feedbackv1.Health_LEVEL_FAILED
 	away := l.now().Sub(l.down)
-	recent := func(t time.Time) bool { return !t.IsZero() && l.now().Sub(t) < memory }
+	within := func(t time.Time, d time.Duration) bool { return !t.IsZero() && l.now().Sub(t) < d }
+	swallowed := within(l.swallowed, once) || l.again && within(l.swallowed, memory)
 	switch {
 	case l.token != nil && l.token.Kind == slackapi.Refused:
 		return failed, "TokenRefused", "bot token: " + l.token.Message
@@ -157,18 +174,20 @@ func (l *Link) condition() (level feedbackv1.Health_Level, reason, message strin
 	case !l.asked:
 		return degraded, "Starting", "Slack is asked who the app is"
 	case l.up.IsZero() && away > lost:
-		return failed, "Disconnected", "no socket for " + away.Round(time.Second).String() + cause(l.app)
+		return failed, "Disconnected", "Slack's socket is away for " + away.Round(time.Second).String() + cause(l.app)
 	case l.up.IsZero() && away > grace:
-		return degraded, "Disconnected", "no socket for " + away.Round(time.Second).String() + cause(l.app)
+		return degraded, "Disconnected", "Slack's socket is away for " + away.Round(time.Second).String() + cause(l.app)
 	case !l.ever:
 		return degraded, "Starting", "the first connection is being made" + cause(l.app)
 	case l.token != nil:
 		return degraded, l.token.Reason, l.token.Message
-	case recent(l.swallowed) && l.http:
+	case within(l.silent, once):
+		return degraded, "SocketSilent", "Slack's socket was silent for longer than it may be, and is renewed; what was said meanwhile is read back. If it goes on, look for a proxy or firewall that swallows packets"
+	case swallowed && l.http:
 		return degraded, "EventsMissed", "Slack did not deliver messages that its history has; check the Request URL and the events that the app subscribes to. They were read back"
-	case recent(l.swallowed):
+	case swallowed:
 		return degraded, "EventsMissed", "the socket swallowed messages, which were read back, and was renewed; if it goes on, see whether something else uses the same app-level token"
-	case recent(l.refused):
+	case within(l.refused, memory):
 		return degraded, "SignatureRefused", "HTTP requests bear a wrong signature: compare the signing secret with the app's, and this machine's clock"
 	}
 	return good, "Good", ""
@@ -176,7 +195,7 @@ func (l *Link) condition() (level feedbackv1.Health_Level, reason, message strin
 
 func cause(p *slackapi.Problem) string {
 	if p == nil {
-		return ""
+		return "; a new one is tried for. What is said meanwhile is read back"
 	}
 	return ": " + p.Message
 }

@@ -44,6 +44,18 @@ func TestCondition(t *testing.T) {
 		"app token revoked":              {false, func(l *Link) { up(l); l.Disconnected(revoked) }, "AppTokenRefused", false},
 		"Slack is slow to answer":        {false, func(l *Link) { up(l); l.Token(away) }, "SlackUnreachable", true},
 		"events swallowed":               {false, func(l *Link) { up(l); pass(time.Minute); l.Swallowed(time.Now()) }, "EventsMissed", true},
+		"a while after events swallowed": {false, func(l *Link) { up(l); pass(time.Minute); l.Swallowed(time.Now()); pass(35 * time.Second) }, "Good", true},
+		"events swallowed again and again": {false, func(l *Link) {
+			up(l)
+			for range 3 {
+				pass(time.Minute)
+				l.Swallowed(time.Now())
+			}
+			pass(5 * time.Minute)
+			l.Refresh()
+		}, "EventsMissed", true},
+		"silent":                         {false, func(l *Link) { up(l); l.Silent(); l.Disconnected(nil); l.Connected(); pass(20 * time.Second) }, "SocketSilent", true},
+		"a while after silent":           {false, func(l *Link) { up(l); l.Silent(); l.Disconnected(nil); l.Connected(); pass(35 * time.Second) }, "Good", true},
 		"long after events swallowed":    {false, func(l *Link) { up(l); pass(time.Minute); l.Swallowed(time.Now()); pass(20 * time.Minute); l.Refresh() }, "Good", true},
 		"said before the connection":     {false, func(l *Link) { up(l); l.Swallowed(time.Now().Add(-time.Minute)) }, "Good", true},
 		"HTTP":                           {true, func(l *Link) { l.Token(nil) }, "Good", true},

@@ -23,7 +23,13 @@ import (
 )
 
 const (
-	maxBackOff = time.Minute
+	// maxBackOff is the longest between two attempts at a connection, so that one is there again
+	// soon after Slack is.
+	maxBackOff = 30 * time.Second
+	// silence is for how long nothing, not even a ping, may come through a connection: what the
+	// client libraries of Slack take by default. It is looked after every look.
+	silence = 30 * time.Second
+	look    = 2 * time.Second
 	// flush is what acknowledgements that were queued last get to reach Slack at a stop.
 	flush = 300 * time.Millisecond
 	// acks is how many acknowledgements may wait while the connection is renewed.
@@ -34,8 +40,8 @@ const (
 
 // Options are what a Receiver works with; all are required.
 type Options struct {
-	// Dial makes a client for one session.
-	Dial func() *socketmode.Client
+	// Dial makes a client for one session, with these options.
+	Dial func(...socketmode.Option) *socketmode.Client
 	// Opened waits until intake is open; While ends when it closes. See gate.Gate.
 	Opened func(context.Context) error
 	While  func(context.Context) (context.Context, context.CancelFunc)
@@ -48,6 +54,8 @@ type Options struct {
 	// Connected and Disconnected are told of the connection; err may be nil.
 	Connected    func()
 	Disconnected func(err error)
+	// Silent is told that a connection is given up because nothing comes through it.
+	Silent func()
 	// Moved is told that channels have to be looked up again.
 	Moved func()
 	// Missed is told that an event was not handled and has to be read back.
@@ -95,7 +103,7 @@ func (r *Receiver) Run(ctx context.Context) {
 		if err == nil || time.Since(began) > maxBackOff {
 			attempt = 0
 		}
-		pause := min(time.Second<<min(attempt, 6), maxBackOff)
+		pause := min(time.Second<<min(attempt, 5), maxBackOff)
 		select {
 		case <-ctx.Done():
 			return
@@ -109,7 +117,9 @@ func (r *Receiver) Run(ctx context.Context) {
 func (r *Receiver) session(ctx context.Context) error {
 	conn, cancel := r.o.While(context.WithoutCancel(ctx))
 	defer cancel()
-	client := r.o.Dial()
+	pulse := &pulse{}
+	// The library would notice a silent connection by its second look, after up to a minute.
+	client := r.o.Dial(socketmode.OptionDialer(pulse.dialer()), socketmode.OptionPingInterval(10*silence))
 	intake, stop := context.WithCancel(ctx)
 	defer stop()
 	defer context.AfterFunc(conn, stop)()
@@ -117,6 +127,8 @@ func (r *Receiver) session(ctx context.Context) error {
 	go func() { ended <- client.RunContext(conn) }()
 	s := &session{Receiver: r, conn: conn, client: client, acks: make(chan string, acks)}
 	go s.acknowledge()
+	watch := time.NewTicker(look)
+	defer watch.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -135,6 +147,15 @@ func (r *Receiver) session(ctx context.Context) error {
 			return err
 		case <-r.reset:
 			return nil
+		case <-watch.C:
+			switch {
+			case s.connected && pulse.silent() > silence:
+				r.o.Log.Warn("Slack's socket is silent: it is renewed", "silent", pulse.silent().Round(time.Second).String())
+				r.o.Silent()
+				return nil
+			case !s.retry.IsZero() && time.Now().After(s.retry):
+				return errors.New("the client library waits too long")
+			}
 		}
 	}
 }
@@ -144,6 +165,9 @@ type session struct {
 	conn   context.Context
 	client *socketmode.Client
 	acks   chan string
+
+	connected bool
+	retry     time.Time // when the library has waited long enough; zero: it does not wait for long
 }
 
 // acknowledge sends acknowledgements one by one; a connection that is being renewed
@@ -184,16 +208,22 @@ func (s *session) event(ctx context.Context, ev socketmode.Event) {
 		s.unknown(string(ev.Type))
 		s.ack(ev.Request.EnvelopeID)
 	case socketmode.EventTypeConnected:
+		s.connected, s.retry = true, time.Time{}
 		s.o.Metrics.Connects.Inc()
 		s.o.Log.Info("connected to Slack's socket")
 		s.o.Connected()
 	case socketmode.EventTypeConnecting:
+		s.connected, s.retry = false, time.Time{}
 		if c, ok := ev.Data.(*slack.ConnectingEvent); ok && c.ConnectionCount > 0 && c.Attempt == 1 {
 			s.o.Disconnected(nil)
 		}
 	case socketmode.EventTypeConnectionError:
 		if c, ok := ev.Data.(*slack.ConnectionErrorEvent); ok {
 			s.o.Disconnected(c.ErrorObj)
+			var limited *slack.RateLimitedError // a word of Slack's, which holds
+			if c.Backoff > maxBackOff && !errors.As(c.ErrorObj, &limited) {
+				s.retry = time.Now().Add(maxBackOff)
+			}
 		}
 	}
 }

@@ -63,10 +63,26 @@ func (b *Budget) Reserve(now time.Time, want, least int) (Reservation, error) {
 		rest = int(min(b.limit-b.used, uint64(want)))
 	}
 	if rest < least {
-		return Reservation{}, &SpentError{Used: b.used, Limit: b.limit, Until: now.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)}
+		return Reservation{}, b.spent(now)
 	}
 	b.used += uint64(rest)
 	return Reservation{N: rest, day: b.day}, nil
+}
+
+// Spent returns a *SpentError if the rest of now's UTC day is less than least, else nil.
+func (b *Budget) Spent(now time.Time, least int) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.turn(now)
+	if b.limit >= b.used+uint64(least) {
+		return nil
+	}
+	return b.spent(now)
+}
+
+// spent is the error of a budget that is; b.mu is held.
+func (b *Budget) spent(now time.Time) *SpentError {
+	return &SpentError{Used: b.used, Limit: b.limit, Until: now.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)}
 }
 
 // Settle replaces a reservation by what its request brought: the posts that were not read

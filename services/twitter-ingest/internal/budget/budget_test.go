@@ -47,6 +47,24 @@ func TestReserveAndSettle(t *testing.T) {
 	}
 }
 
+func TestSpent(t *testing.T) {
+	b := New(100, nil)
+	r, _ := b.Reserve(noon, 90, 10)
+	b.Settle(noon, r, ids(1, 90), 0)
+	if err := b.Spent(noon, 10); err != nil {
+		t.Errorf("Spent with 10 left = %v, want nil", err)
+	}
+	r, _ = b.Reserve(noon, 10, 10)
+	b.Settle(noon, r, ids(91, 92), 0)
+	var spent *SpentError
+	if err := b.Spent(noon, 10); !errors.As(err, &spent) || spent.Limit != 100 || spent.Until.Sub(noon) > 24*time.Hour {
+		t.Errorf("Spent with 8 left = %v, want a SpentError", err)
+	}
+	if err := b.Spent(noon.Add(24*time.Hour), 10); err != nil {
+		t.Errorf("Spent on the next day = %v, want nil", err)
+	}
+}
+
 func TestReserveTakesTheRest(t *testing.T) {
 	b := New(115, nil)
 	first, _ := b.Reserve(noon, 100, 10)

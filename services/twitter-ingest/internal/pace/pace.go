@@ -13,9 +13,8 @@ const (
 	// longest is the most that a word of X makes us wait without asking again.
 	longest = time.Hour
 
-	limitedFirst, limitedMax = time.Minute, 15 * time.Minute      // 429 that does not say until when
-	cappedFirst, cappedMax   = 5 * time.Minute, time.Hour         // usage cap, likewise
-	refusedFirst, refusedMax = 30 * time.Second, 10 * time.Minute // what only a person can mend
+	limitedFirst, limitedMax = time.Minute, 15 * time.Minute // 429 that does not say until when
+	mended                   = 30 * time.Second              // what only a person can mend, a token or the usage cap: who mends it waits for the result
 )
 
 // Backoff is how long to wait after the n-th failure in a row, n from 1.
@@ -73,10 +72,8 @@ func (p *Pace) backoff(problem *xapi.Problem) Backoff {
 	switch {
 	case problem.Kind == xapi.RateLimited:
 		return Exponential(limitedFirst, limitedMax)
-	case problem.Kind == xapi.UsageCapped:
-		return Exponential(cappedFirst, cappedMax)
 	case problem.Kind != xapi.Transient:
-		return Exponential(refusedFirst, refusedMax)
+		return Linear(mended, mended)
 	case problem.Status == 0:
 		return p.Network
 	}

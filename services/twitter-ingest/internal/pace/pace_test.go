@@ -36,8 +36,8 @@ func TestWait(t *testing.T) {
 		{"what X says", xapi.Problem{Kind: xapi.RateLimited, Wait: 7 * time.Minute}, 5, 7 * time.Minute, 7*time.Minute + time.Second},
 		{"X says next month", xapi.Problem{Kind: xapi.UsageCapped, Wait: 700 * time.Hour}, 1, time.Hour, time.Hour + time.Second},
 		{"refused, first", xapi.Problem{Kind: xapi.Refused}, 1, 15 * time.Second, 30 * time.Second},
-		{"refused, for long", xapi.Problem{Kind: xapi.Refused}, 20, 5 * time.Minute, 10 * time.Minute},
-		{"usage cap without a reset", xapi.Problem{Kind: xapi.UsageCapped}, 20, 30 * time.Minute, time.Hour},
+		{"refused, for long", xapi.Problem{Kind: xapi.Refused}, 20, 15 * time.Second, 30 * time.Second},
+		{"usage cap without a reset", xapi.Problem{Kind: xapi.UsageCapped}, 20, 15 * time.Second, 30 * time.Second},
 		{"no answer", xapi.Problem{Kind: xapi.Transient}, 3, 3 * time.Second / 2, 3 * time.Second},
 		{"5xx", xapi.Problem{Kind: xapi.Transient, Status: 503}, 3, 10 * time.Second, 20 * time.Second},
 	} {

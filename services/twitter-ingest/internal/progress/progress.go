@@ -100,6 +100,9 @@ func (p *Progress) Settle(r budget.Reservation, posts []snowflake.ID, bad int) {
 	p.budget.Settle(time.Now(), r, posts, bad)
 }
 
+// Spent returns a *budget.SpentError if the rest of today's budget is less than least, else nil.
+func (p *Progress) Spent(least int) error { return p.budget.Spent(time.Now(), least) }
+
 // Seen tells whether the post was read on today's UTC day, so that X bills it no more.
 func (p *Progress) Seen(id snowflake.ID) bool { return p.budget.Seen(time.Now(), id) }
 

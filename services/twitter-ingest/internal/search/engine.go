@@ -35,6 +35,8 @@ const (
 	margin, wideMargin = 2 * time.Minute, time.Hour
 	// minWait is between two rounds, whatever the interval.
 	minWait = 100 * time.Millisecond
+	// maxBackOff is the longest between two attempts while X is away: what an idle source asks as well.
+	maxBackOff = 30 * time.Second
 	// maxIdlePages is how many pages in a row may bring a chain of pages no further.
 	maxIdlePages = 20
 )
@@ -84,7 +86,7 @@ func New(o Options) *Engine {
 	}
 	return &Engine{
 		o: o, kick: make(chan struct{}, 1),
-		pace: pace.Pace{Network: pace.Exponential(time.Second, 5*time.Minute), HTTP: pace.Exponential(time.Second, 5*time.Minute)},
+		pace: pace.Pace{Network: pace.Exponential(time.Second, maxBackOff), HTTP: pace.Exponential(time.Second, maxBackOff)},
 	}
 }
 
@@ -111,6 +113,9 @@ func (e *Engine) Run(ctx, work context.Context) error {
 			return err
 		}
 		e.o.Report(err)
+		if spent := e.o.Progress.Spent(xapi.MinResults); err == nil && spent != nil {
+			e.o.Report(spent) // now, and not when the next round finds it
+		}
 		kick := e.kick
 		if err != nil || time.Until(e.resumes()) > 0 {
 			kick = nil

@@ -32,7 +32,8 @@ const (
 	// History is how far back recent search reaches.
 	History = 7 * 24 * time.Hour
 
-	requestTimeout = 30 * time.Second
+	// requestTimeout is short enough that at the usual interval of 30 s a silent X is told in 45 s.
+	requestTimeout = 10 * time.Second
 	maxBody        = 16 << 20
 )
 
