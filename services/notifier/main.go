@@ -108,7 +108,7 @@ func newRoutes(p *run.Process, cfg *config, client *kafka.Client, reporter *heal
 		directory *slackapi.Directory
 		quota     *sink.Quota
 	}
-	apps, pacers := map[slackapi.Options]app{}, &sink.Pacers{}
+	apps, pacers, buried := map[slackapi.Options]app{}, &sink.Pacers{}, &route.Buried{}
 	metrics, traces := route.NewMetrics(p.Metrics), tracing.New(p.Traces)
 	owner := fmt.Sprintf("%s/%d", cfg.Instance, time.Now().UnixNano())
 	most := maxTold(memoryLimit(), len(cfg.Routes))
@@ -133,7 +133,7 @@ func newRoutes(p *run.Process, cfg *config, client *kafka.Client, reporter *heal
 			},
 			Sink:  to,
 			Pace:  func(id string) *sink.Pacer { return pacers.For(rc.Slack.APIURL + " " + cmp.Or(normal(id), channel)) },
-			Quota: a.quota, MaxTold: most,
+			Quota: a.quota, MaxTold: most, Buried: buried,
 			Health: reporter, Metrics: metrics, Traces: traces, Log: p.Log.With("route", rc.Name),
 		})
 	}

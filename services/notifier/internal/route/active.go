@@ -68,6 +68,15 @@ type item struct {
 	held   bool              // in the digest in hand
 	plain  bool              // the full card was refused
 	trace  trace.SpanContext // in which it came; not valid while tracing is off
+	keys   []string
+}
+
+// collapseKeys are the event's, found once: that costs more than all else that is decided.
+func (it *item) collapseKeys() []string {
+	if it.keys == nil {
+		it.keys = append([]string{}, memory.Keys(it.event.GetEvent())...)
+	}
+	return it.keys
 }
 
 func (it *item) id() string       { return it.event.GetEvent().GetId() }

@@ -33,7 +33,7 @@ func (a *active) makeDigest(ctx context.Context) {
 		}
 	}
 	for _, it := range a.waiting {
-		if _, ok := a.standing(it.event.GetEvent()); ok {
+		if _, ok := a.standing(it); ok {
 			a.leave(it)
 			a.readmit(it.all())
 			return
@@ -206,6 +206,9 @@ func (a *active) digested(at sink.Place) {
 	a.digest = nil
 	for _, it := range p.items {
 		a.leave(it)
+		if !a.Digest { // a window's length would say nothing
+			a.clock(it)
+		}
 		for _, i := range it.all() {
 			n := a.note(i, feedbackv1.Notification_STATE_DIGESTED)
 			n.DigestId, n.Place, n.Count = p.id(), place(at), uint32(i.count())

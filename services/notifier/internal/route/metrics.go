@@ -33,7 +33,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		return g
 	}
 	latency := prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: "feedback_event_to_post_seconds", Help: "From when a live event was said to when its card stood.",
+		Name: "feedback_event_to_post_seconds", Help: "From when a live event was said to when it was told by a card or, of a route that tells each, by the digest of a burst.",
 		Buckets: []float64{.1, .25, .5, 1, 2, 5, 10, 30, 60, 300, 1800},
 	}, []string{"route"})
 	reg.MustRegister(latency)

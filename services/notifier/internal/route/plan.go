@@ -22,7 +22,9 @@ func (a *active) plan(r kafka.Record) {
 		err = fmt.Errorf("the event's id has %d bytes, at most %d are taken", n, maxID)
 	}
 	if err != nil {
-		a.bury(r, "Malformed", err, 1)
+		if a.Buried.claim(pos, a.Name) {
+			a.bury(r, "Malformed", err, 1)
+		}
 		a.done([]position{pos})
 		return
 	}
@@ -47,7 +49,7 @@ func (a *active) admit(it *item) {
 	}
 	if old := a.revising[id]; old != nil {
 		if it.revision() > old.revision() {
-			old.event, old.trace, old.plain = it.event, it.trace, false
+			old.event, old.keys, old.trace, old.plain = it.event, it.keys, it.trace, false
 		}
 		old.at = append(old.at, it.at...)
 		return
@@ -138,7 +140,7 @@ func (a *active) collapse(it *item) bool {
 	if a.inDoubt(it.id()) {
 		return false
 	}
-	into, ok := a.standing(it.event.GetEvent())
+	into, ok := a.standing(it)
 	if !ok {
 		return false
 	}
@@ -150,8 +152,9 @@ func (a *active) collapse(it *item) bool {
 }
 
 // standing finds the told event that an event repeats.
-func (a *active) standing(e *feedbackv1.Event) (string, bool) {
-	for _, k := range memory.Keys(e) {
+func (a *active) standing(it *item) (string, bool) {
+	e := it.event.GetEvent()
+	for _, k := range it.collapseKeys() {
 		id, ok := a.mem.Standing(k)
 		if !ok {
 			id = k // a repost of what was told
@@ -176,7 +179,7 @@ func (a *active) standing(e *feedbackv1.Event) (string, bool) {
 func (a *active) queue(it *item) {
 	a.byID[it.id()] = it
 	a.bytes += it.size
-	keys := memory.Keys(it.event.GetEvent())
+	keys := it.collapseKeys()
 	if !a.inDoubt(it.id()) {
 		for _, k := range keys {
 			if twin := a.byKey[k]; twin != nil {
@@ -192,7 +195,7 @@ func (a *active) queue(it *item) {
 
 // enkey lets copies of an item join it.
 func (a *active) enkey(it *item) {
-	for _, k := range memory.Keys(it.event.GetEvent()) {
+	for _, k := range it.collapseKeys() {
 		if a.byKey[k] == nil {
 			a.byKey[k] = it
 		}
@@ -219,7 +222,7 @@ func (a *active) leave(it *item) {
 
 // unkey lets no further copies join an item.
 func (a *active) unkey(it *item) {
-	for _, k := range memory.Keys(it.event.GetEvent()) {
+	for _, k := range it.collapseKeys() {
 		if a.byKey[k] == it {
 			delete(a.byKey, k)
 		}

@@ -15,7 +15,6 @@ import (
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/run"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/slackapi"
-	"github.com/feedback-pipelines/feedback-pipelines/services/notifier/internal/memory"
 	"github.com/feedback-pipelines/feedback-pipelines/services/notifier/internal/sink"
 )
 
@@ -30,7 +29,7 @@ func (a *active) note(it *item, state feedbackv1.Notification_State) *feedbackv1
 	if m := it.event.GetSentiment(); m != nil {
 		n.Score = m.Score
 	}
-	if keys := memory.Keys(e); len(keys) > 0 {
+	if keys := it.collapseKeys(); len(keys) > 0 {
 		n.CollapseKey = keys[0]
 	}
 	return n

@@ -139,7 +139,9 @@ type Route struct {
 	// name that is configured. Routes to one channel get the same.
 	Pace func(channel string) *sink.Pacer
 	// Quota is shared by the routes of one token.
-	Quota   *sink.Quota
+	Quota *sink.Quota
+	// Buried is shared by the routes of the process; nil: the route writes all dead letters.
+	Buried  *Buried
 	Health  *health.Reporter
 	Metrics *Metrics
 	// Traces knows the traces in which events come; nil while tracing is off.

@@ -240,10 +240,14 @@ func TestABurstBecomesADigest(t *testing.T) {
 		for i := range 3 {
 			ids = append(ids, w.say(fmt.Sprintf("x:later%d", i), fmt.Sprintf("later %d", i)))
 		}
-		w.live(t, config(), p).end()
+		p = w.live(t, config(), p)
+		p.end()
 		w.once(t, ids...)
 		if got, want := len(w.messages), 4; got != want {
 			t.Errorf("%d messages were posted, want a digest and 3 cards", got)
+		}
+		if got, want := p.timed(t), uint64(28); got != want {
+			t.Errorf("feedback_event_to_post_seconds counts %d events, want %d: those of the digest as well", got, want)
 		}
 		digest := w.messages[0]
 		if digest.m.Type != slackapi.DigestType || digest.m.Payload["count"] != 25 || !strings.Contains(digest.text(), "and 20 more") {
@@ -295,4 +299,22 @@ func TestDigestWindows(t *testing.T) {
 			t.Errorf("deleted event of a digest is %s, want WITHDRAWN", got)
 		}
 	})
+}
+
+// timed is of how many events the process has measured the time to their post.
+func (p *process) timed(t *testing.T) uint64 {
+	t.Helper()
+	families, err := p.reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := uint64(0)
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == "feedback_event_to_post_seconds" {
+				n += m.GetHistogram().GetSampleCount()
+			}
+		}
+	}
+	return n
 }

@@ -20,7 +20,7 @@ func (a *active) tell(ctx context.Context) {
 	if a.inDoubt(it.id()) && !a.resolve(ctx, it) {
 		return
 	}
-	if _, ok := a.standing(it.event.GetEvent()); ok { // an equal one was told while it waited
+	if _, ok := a.standing(it); ok { // an equal one was told while it waited
 		a.leave(it)
 		a.readmit(it.all())
 		return
@@ -109,10 +109,15 @@ func (a *active) told(it *item, intent *feedbackv1.Notification, at sink.Place) 
 		n.CollapsedInto = it.id()
 		a.record(n, c.at...)
 	}
+	a.clock(it)
+	a.readLater(it)
+}
+
+// clock notes how long a live event took from when it was said until it was told.
+func (a *active) clock(it *item) {
 	if e := it.event.GetEvent(); !e.GetBackfilled() && e.GetCreatedAt().IsValid() {
 		a.Metrics.latency.WithLabelValues(a.Name).Observe(max(0, time.Since(e.GetCreatedAt().AsTime()).Seconds()))
 	}
-	a.readLater(it)
 }
 
 // readLater takes up the revisions that waited for what became of an item and its copies.

@@ -82,6 +82,7 @@ type process struct {
 	health  *health.Reporter
 	pace    func(channel string) *sink.Pacer // shared with other processes' routes, if set
 	quota   *sink.Quota                      // the same
+	buried  *Buried                          // the same
 	ctx     context.Context
 	kill    context.CancelFunc // as kill -9
 	stop    context.CancelFunc // as SIGTERM
@@ -154,7 +155,7 @@ func (w *world) start(c Config, name string, change ...func(*process)) *process 
 	w.mu.Unlock()
 	r := &Route{
 		Config: c, Pipeline: "default/test", Owner: name, Topics: topics, Format: feedback.Protobuf,
-		Write: p.write, Scan: p.scan, Sink: p, Pace: p.pace, Quota: p.quota, Health: p.health, Metrics: p.metrics,
+		Write: p.write, Scan: p.scan, Sink: p, Pace: p.pace, Quota: p.quota, Buried: p.buried, Health: p.health, Metrics: p.metrics,
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 	go func() {
