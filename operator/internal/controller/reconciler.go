@@ -134,9 +134,11 @@ func (p *pass) desire(ctx context.Context) *desired.Result {
 	return &want
 }
 
-// safe tells whether workloads may be applied: suspended ones always, others when the topics are theirs and there.
+// safe tells whether workloads may be applied: suspended ones always, others when the topics are theirs and there. A
+// shrink that is refused does not hold them back, a Kafka that does not answer does.
 func (p *pass) safe() bool {
-	return p.pipeline.Spec.Suspend || (p.saw.Topics != nil && (p.saw.Topics.Problem == nil || p.memory.usable))
+	t := p.saw.Topics
+	return p.pipeline.Spec.Suspend || (t != nil && !t.Unreachable && (t.Problem == nil || p.memory.usable))
 }
 
 // result says when to look again.

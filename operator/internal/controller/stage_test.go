@@ -139,7 +139,7 @@ func (s *stage) deployments() map[string]*appsv1.Deployment {
 	s.must(s.api.List(s.Context(), list, client.InNamespace(s.namespace)))
 	all := map[string]*appsv1.Deployment{}
 	for _, d := range list.Items {
-		all[d.Labels["app.kubernetes.io/instance"]+"/"+d.Labels["app.kubernetes.io/name"]] = &d
+		all[strings.TrimSuffix(d.Labels["app.kubernetes.io/instance"]+"/"+d.Labels["app.kubernetes.io/name"]+"/"+d.Labels[desired.LabelSource], "/")] = &d
 	}
 	return all
 }
@@ -169,7 +169,12 @@ func (s *stage) condition(p *v1alpha1.FeedbackPipeline, kind, want string) {
 // speak writes health as the components of p do: all are well but for those that change says.
 func (s *stage) speak(p *v1alpha1.FeedbackPipeline, change ...func(*feedbackv1.Health)) {
 	s.Helper()
-	for _, component := range []string{"slack-ingest/community", "sentiment-scorer", "notifier"} {
+	s.topics(p) // so that the test's own client knows them
+	components := []string{"sentiment-scorer", "notifier"}
+	for _, source := range p.Spec.Sources {
+		components = append(components, "slack-ingest/"+source.Name)
+	}
+	for _, component := range components {
 		h := &feedbackv1.Health{Component: component, Instance: "a", ObservedAt: timestamppb.New(s.clock), Level: feedbackv1.Health_LEVEL_GOOD}
 		for _, f := range change {
 			f(h)

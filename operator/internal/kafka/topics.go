@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,10 +16,11 @@ import (
 
 // Describe returns the topics of these names that exist, with their settings. It always asks the broker.
 func (c *Client) Describe(ctx context.Context, names ...string) (map[string]topics.Live, error) {
+	stale := c.refresh(ctx)
 	meta, err := try(ctx, func() (*kafkago.MetadataResponse, error) {
 		return c.api.Metadata(ctx, &kafkago.MetadataRequest{Topics: names})
 	})
-	if err != nil {
+	if err = cmp.Or(err, stale); err != nil { // the first says why nobody answers
 		return nil, fmt.Errorf("describe the topics: %w", err)
 	}
 	live := map[string]topics.Live{}
@@ -37,10 +39,10 @@ func (c *Client) Describe(ctx context.Context, names ...string) (map[string]topi
 	return live, c.configs(ctx, live)
 }
 
-// configs adds the settings to the live topics. Metadata come from a cache: one that has gone meanwhile is removed.
+// configs adds the settings to the live topics. One that has gone meanwhile is removed.
 func (c *Client) configs(ctx context.Context, live map[string]topics.Live) error {
 	if len(live) == 0 {
-		return c.ping(ctx)
+		return nil
 	}
 	req := &kafkago.DescribeConfigsRequest{}
 	for _, name := range slices.Sorted(maps.Keys(live)) {
@@ -71,9 +73,11 @@ func (c *Client) configs(ctx context.Context, live map[string]topics.Live) error
 // explicitSource is Kafka's DYNAMIC_TOPIC_CONFIG: set on the topic itself.
 const explicitSource = 1
 
-func (c *Client) ping(ctx context.Context) error {
-	_, err := try(ctx, func() (*kafkago.ApiVersionsResponse, error) {
-		return c.api.ApiVersions(ctx, &kafkago.ApiVersionsRequest{})
+// refresh makes the library ask the cluster for its metadata now, instead of answering from a cache that outlives the
+// broker: it does so after each creation of topics, be they none.
+func (c *Client) refresh(ctx context.Context) error {
+	_, err := try(ctx, func() (*kafkago.CreateTopicsResponse, error) {
+		return c.api.CreateTopics(ctx, &kafkago.CreateTopicsRequest{})
 	})
 	return err
 }

@@ -15,7 +15,7 @@ import (
 // flow sets the lag and the time of the last event. Lag that is not known for HoldDown is absent.
 func (d *derivation) flow() {
 	if d.o.Flow == nil {
-		if !d.held(d.o.Unseen) {
+		if d.p.Spec.Suspend || !d.held(d.o.Unseen) {
 			d.next.Lag, d.next.Groups = nil, nil
 		}
 		return
