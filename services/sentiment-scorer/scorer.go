@@ -52,9 +52,10 @@ func (s *scorer) handle(ctx context.Context, batch []kafka.Record) ([]kafka.Reco
 	}
 	out := make([]kafka.Record, len(batch))
 	at := s.now()
+	scoredAt := timestamppb.New(at)
 	for i, event := range events {
-		scored := &feedbackv1.ScoredEvent{Event: event, Sentiment: sentiments[i], ScoredAt: timestamppb.New(at)}
-		if out[i], err = feedback.ScoredRecord(s.topic, s.format, scored); err != nil {
+		scored := &feedbackv1.ScoredEvent{Event: event, Sentiment: sentiments[i], ScoredAt: scoredAt}
+		if out[i], err = feedback.ScoredRecordOf(batch[i], s.topic, s.format, scored); err != nil {
 			return nil, stream.Permanent(err)
 		}
 		carry(batch[i], &out[i])

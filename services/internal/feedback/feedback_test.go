@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -190,6 +191,53 @@ func TestMatchRefuses(t *testing.T) {
 		err := errors.Join(m.UnmarshalText([]byte(c.match)), m.Validate())
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", c.match, err, c.want)
+		}
+	}
+}
+
+// The event's bytes are taken over, so that fields of a later version that it holds stay.
+func TestScoredRecordOfIsScoredRecord(t *testing.T) {
+	event := &feedbackv1.Event{Id: "x:1", Source: "mentions", Text: "fine", CreatedAt: timestamppb.New(time.Unix(1, 0))}
+	event.ProtoReflect().SetUnknown(protowire.AppendVarint(protowire.AppendTag(nil, 1000, protowire.VarintType), 7))
+	for _, in := range []Format{Protobuf, JSON} {
+		for _, out := range []Format{Protobuf, JSON} {
+			t.Run(string(in)+" to "+string(out), func(t *testing.T) {
+				from, err := EventRecord("feedback", in, event)
+				if err != nil {
+					t.Fatal(err)
+				}
+				decoded, err := DecodeEvent(from)
+				if err != nil {
+					t.Fatal(err)
+				}
+				scored := &feedbackv1.ScoredEvent{
+					Event: decoded, ScoredAt: timestamppb.New(time.Unix(2, 3)),
+					Sentiment: &feedbackv1.Sentiment{Score: proto.Float64(0.25), Model: "m", Language: &feedbackv1.Language{Tag: "en"}},
+				}
+				got, err := ScoredRecordOf(from, "scored", out, scored)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want, err := ScoredRecord("scored", out, scored)
+				if err != nil {
+					t.Fatal(err)
+				}
+				gotEvent, err := DecodeScored(got)
+				if err != nil {
+					t.Fatal(err)
+				}
+				wantEvent, err := DecodeScored(want)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(wantEvent, gotEvent, protocmp.Transform()); diff != "" {
+					t.Errorf("value (-want +got):\n%s", diff)
+				}
+				got.Value, want.Value = nil, nil
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("record (-want +got):\n%s", diff)
+				}
+			})
 		}
 	}
 }

@@ -8,13 +8,13 @@ package feedback
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -102,6 +102,32 @@ func ScoredRecord(topic string, f Format, s *feedbackv1.ScoredEvent) (kafka.Reco
 	return record(topic, f, e.GetId(), s, "scored.v1", e.GetSource(), revisionID(e), s.GetScoredAt().AsTime())
 }
 
+// ScoredRecordOf is ScoredRecord for an event that was decoded from the record in. Where both are
+// Protobuf the event's bytes are taken over as they are: that costs less than to encode them anew.
+func ScoredRecordOf(in kafka.Record, topic string, f Format, s *feedbackv1.ScoredEvent) (kafka.Record, error) {
+	if f != Protobuf || isJSON(in) {
+		return ScoredRecord(topic, f, s)
+	}
+	value, err := appendScored(in.Value, s)
+	if err != nil {
+		return kafka.Record{}, fmt.Errorf("encode scored event for %s: %w", topic, err)
+	}
+	e := s.GetEvent()
+	r := envelope(topic, e.GetId(), "scored.v1", e.GetSource(), revisionID(e), contentProtobuf, s.GetScoredAt().AsTime())
+	r.Value = value
+	return r, nil
+}
+
+// appendScored encodes s with the bytes of its event.
+func appendScored(event []byte, s *feedbackv1.ScoredEvent) ([]byte, error) {
+	const eventField = 1
+	rest := &feedbackv1.ScoredEvent{Sentiment: s.GetSentiment(), ScoredAt: s.GetScoredAt()}
+	size := protowire.SizeTag(eventField) + protowire.SizeBytes(len(event)) + proto.Size(rest)
+	b := protowire.AppendTag(make([]byte, 0, size), eventField, protowire.BytesType)
+	b = protowire.AppendBytes(b, event)
+	return proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(b, rest)
+}
+
 // NotificationRecord is the record of what became of an event or a digest on a route.
 func NotificationRecord(topic string, f Format, n *feedbackv1.Notification) (kafka.Record, error) {
 	id := n.GetEventId()
@@ -133,17 +159,33 @@ func record(topic string, f Format, key string, m proto.Message, typ, source, id
 	if err != nil {
 		return kafka.Record{}, fmt.Errorf("encode %s for %s: %w", typ, topic, err)
 	}
-	return kafka.Record{
-		Topic: topic, Key: []byte(key), Value: value,
-		Headers: []kafka.Header{
-			{Key: HeaderSpec, Value: []byte("1.0")},
-			{Key: HeaderID, Value: []byte(id)},
-			{Key: HeaderSource, Value: []byte("/" + source)},
-			{Key: HeaderType, Value: []byte(typePrefix + typ)},
-			{Key: HeaderTime, Value: []byte(at.UTC().Format(time.RFC3339Nano))},
-			{Key: HeaderContentType, Value: []byte(content)},
-		},
-	}, nil
+	r := envelope(topic, key, typ, source, id, content, at)
+	r.Value = value
+	return r, nil
+}
+
+// envelope is a record without its value. Its key and what its headers say lie in one piece of
+// memory: records are made by the hundred thousand.
+func envelope(topic, key, typ, source, id, content string, at time.Time) kafka.Record {
+	const rest = len("1.0/") + len(typePrefix) + len(time.RFC3339Nano)
+	buffer := make([]byte, 0, len(key)+len(typ)+len(source)+len(id)+len(content)+rest)
+	put := func(parts ...string) []byte {
+		from := len(buffer)
+		for _, p := range parts {
+			buffer = append(buffer, p...)
+		}
+		return buffer[from:len(buffer):len(buffer)]
+	}
+	r := kafka.Record{Topic: topic, Key: put(key), Headers: make([]kafka.Header, 0, 8)} // and two of a trace
+	r.Headers = append(r.Headers,
+		kafka.Header{Key: HeaderSpec, Value: put("1.0")},
+		kafka.Header{Key: HeaderID, Value: put(id)},
+		kafka.Header{Key: HeaderSource, Value: put("/", source)},
+		kafka.Header{Key: HeaderType, Value: put(typePrefix, typ)},
+		kafka.Header{Key: HeaderContentType, Value: put(content)},
+		kafka.Header{Key: HeaderTime, Value: at.UTC().AppendFormat(buffer[len(buffer):], time.RFC3339Nano)},
+	)
+	return r
 }
 
 func encode(f Format, m proto.Message) ([]byte, string, error) {
@@ -170,16 +212,23 @@ func checkEvent(e *feedbackv1.Event) error {
 	if e.GetId() == "" {
 		return errors.New("decode event: no id")
 	}
-	return checkTimes(map[string]*timestamppb.Timestamp{
-		"created_at": e.GetCreatedAt(), "revised_at": e.GetRevisedAt(), "ingested_at": e.GetIngestedAt(),
-	})
+	return checkTimes(instant{"created_at", e.GetCreatedAt()}, instant{"revised_at", e.GetRevisedAt()}, instant{"ingested_at", e.GetIngestedAt()})
+}
+
+// instant is a field that is a time.
+type instant struct {
+	field string
+	at    *timestamppb.Timestamp
 }
 
 // checkTimes refuses times that lie outside of the years 1 to 9999; a missing one is fine.
-func checkTimes(times map[string]*timestamppb.Timestamp) error {
-	for _, name := range slices.Sorted(maps.Keys(times)) {
-		if t := times[name]; t != nil && t.CheckValid() != nil {
-			return fmt.Errorf("decode: %s is no time: %w", name, t.CheckValid())
+func checkTimes(times ...instant) error {
+	for _, t := range times {
+		if t.at == nil {
+			continue
+		}
+		if err := t.at.CheckValid(); err != nil {
+			return fmt.Errorf("decode: %s is no time: %w", t.field, err)
 		}
 	}
 	return nil
@@ -194,7 +243,7 @@ func DecodeScored(r kafka.Record) (*feedbackv1.ScoredEvent, error) {
 	if v := s.GetSentiment(); v != nil && v.Score != nil && !(*v.Score >= 0 && *v.Score <= 1) {
 		return nil, fmt.Errorf("decode scored event: the score %v lies not between 0 and 1", *v.Score)
 	}
-	if err := checkTimes(map[string]*timestamppb.Timestamp{"scored_at": s.GetScoredAt()}); err != nil {
+	if err := checkTimes(instant{"scored_at", s.GetScoredAt()}); err != nil {
 		return nil, err
 	}
 	return s, checkEvent(s.GetEvent())
@@ -206,9 +255,7 @@ func DecodeNotification(r kafka.Record) (*feedbackv1.Notification, error) {
 	if err := decode(r, n); err != nil {
 		return nil, err
 	}
-	return n, checkTimes(map[string]*timestamppb.Timestamp{
-		"observed_at": n.GetObservedAt(), "created_at": n.GetCreatedAt(), "lease_until": n.GetLeaseUntil(),
-	})
+	return n, checkTimes(instant{"observed_at", n.GetObservedAt()}, instant{"created_at", n.GetCreatedAt()}, instant{"lease_until", n.GetLeaseUntil()})
 }
 
 // DecodeSourceState reads the value of a checkpoint.
@@ -224,20 +271,25 @@ func DecodeHealth(r kafka.Record) (*feedbackv1.Health, error) {
 }
 
 func decode(r kafka.Record, m proto.Message) error {
-	name := m.ProtoReflect().Descriptor().Name()
-	if len(r.Value) == 0 {
-		return fmt.Errorf("decode %s: the value is empty", name)
-	}
 	var err error
-	if content, _, _ := strings.Cut(Header(r, HeaderContentType), ";"); content == contentJSON {
+	switch {
+	case len(r.Value) == 0:
+		return fmt.Errorf("decode %s: the value is empty", m.ProtoReflect().Descriptor().Name())
+	case isJSON(r):
 		err = protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(r.Value, m)
-	} else {
+	default:
 		err = proto.Unmarshal(r.Value, m)
 	}
 	if err != nil {
-		return fmt.Errorf("decode %s of %d bytes: %w", name, len(r.Value), err)
+		return fmt.Errorf("decode %s of %d bytes: %w", m.ProtoReflect().Descriptor().Name(), len(r.Value), err)
 	}
 	return nil
+}
+
+// isJSON tells by its content-type whether the value is JSON; else it is Protobuf.
+func isJSON(r kafka.Record) bool {
+	content, _, _ := strings.Cut(Header(r, HeaderContentType), ";")
+	return content == contentJSON
 }
 
 // Header returns the value of the record's header, "" if it has none of that name.

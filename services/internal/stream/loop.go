@@ -66,7 +66,7 @@ type Loop struct {
 	Write func(ctx context.Context, recs ...kafka.Record) error
 	// Subscription says what is consumed. Its OnError and OnOvertaken are set by the loop.
 	Subscription kafka.Subscription
-	// Handle is called with one batch at a time.
+	// Handle is called with one batch at a time, while the one before may still be written.
 	Handle Handler
 	// DeadLetters is the topic for what cannot be handled.
 	DeadLetters string
@@ -108,42 +108,57 @@ func (l *Loop) Run(ctx context.Context) error {
 	})
 }
 
-// generation processes batches until ctx ends.
+// generation processes batches until ctx ends. While one is written the next is fetched and handled; it is
+// written only once the one before is acknowledged, so that order holds and nothing is done before
+// all that stands below it is.
 func (l *Loop) generation(ctx context.Context, g source) {
+	written := func() error { return nil } // waits for the batch before
 	for {
 		batch, err := g.Fetch(ctx)
 		if err != nil {
-			return
+			break
 		}
 		failpoint.Here(failpoint.StreamFetched)
+		began := time.Now()
 		work, cancel := drainable(ctx, l.drain())
-		err = l.process(work, g, batch)
-		cancel()
-		if err != nil {
+		traced, span := l.Traces.Process(work, l.Subscription.Group, l.Subscription.Topic, batch)
+		out, batch, err := l.handle(traced, g, batch)
+		if err = errors.Join(written(), err); err != nil {
+			span.End(batch, err)
+			cancel()
 			l.Log.Warn("batch left to the next owner", "records", len(batch), "error", err)
 			return
 		}
-	}
-}
-
-// process handles, produces and is done with one batch, in that order, so that a crash at any
-// point hands it out again and never loses it. An error means that ctx ended before all was
-// acknowledged; nothing is done then.
-func (l *Loop) process(ctx context.Context, g source, batch []kafka.Record) error {
-	began := time.Now()
-	tctx, span := l.Traces.Process(ctx, l.Subscription.Group, l.Subscription.Topic, batch)
-	out, batch, err := l.handle(tctx, g, batch)
-	if err == nil {
 		failpoint.Here(failpoint.StreamHandled)
 		if l.handlerBad {
 			l.handlerBad = false
 			l.good("handler")
 		}
-		span.Send(out)
-		err = l.produce(tctx, batch, out)
+		written = inBackground(func() error {
+			defer cancel()
+			span.Send(out)
+			err := l.finish(traced, g, batch, out, began)
+			span.End(batch, err)
+			return err
+		})
 	}
-	span.End(batch, err)
-	if err != nil {
+	if err := written(); err != nil {
+		l.Log.Warn("batch left to the next owner", "error", err)
+	}
+}
+
+// inBackground calls f at once and returns how to wait for its end.
+func inBackground(f func() error) (wait func() error) {
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	return func() error { return <-done }
+}
+
+// finish produces what was made of a batch and is done with it, in that order, so that a crash at any
+// point hands it out again and never loses it. An error means that ctx ended before all was
+// acknowledged; nothing is done then.
+func (l *Loop) finish(ctx context.Context, g source, batch, out []kafka.Record, began time.Time) error {
+	if err := l.produce(ctx, batch, out); err != nil {
 		return err
 	}
 	failpoint.Here(failpoint.StreamProduced)

@@ -308,3 +308,63 @@ func TestDeadLetterTellsItsOrigin(t *testing.T) {
 		}
 	})
 }
+
+// The next batch is handled while one is written, but nothing of it is written, and nothing is
+// done, before the one before is acknowledged.
+func TestWritesOverlapHandlingAndKeepTheirOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		w := &world{batches: [][]kafka.Record{records(0, "a"), records(1, "b"), records(2, "c")}}
+		acknowledge := make(chan struct{})
+		var handled atomic.Int32
+		l := w.loop(func(_ context.Context, batch []kafka.Record) ([]kafka.Record, error) {
+			handled.Add(1)
+			return batch, nil
+		})
+		write := l.Write
+		l.Write = func(ctx context.Context, recs ...kafka.Record) error {
+			<-acknowledge
+			return write(ctx, recs...)
+		}
+		done := make(chan struct{})
+		go func() { l.generation(ctx, w); close(done) }()
+		for i := range 3 {
+			synctest.Wait()
+			if got, want := handled.Load(), int32(min(i+2, 3)); got != want {
+				t.Errorf("%d batches handled with %d acknowledged, want %d: one ahead", got, i, want)
+			}
+			if got, want := w.done(0), int64(i); got != want {
+				t.Errorf("done = %d with %d acknowledged", got, want)
+			}
+			acknowledge <- struct{}{}
+		}
+		cancel()
+		<-done
+		if got, want := w.story(), "in:a in:b in:c"; got != want || w.done(0) != 3 {
+			t.Errorf("written = %q, done = %d, want %q and 3", got, w.done(0), want)
+		}
+	})
+}
+
+// A batch that could not be written keeps those behind it from being written and done.
+func TestNothingIsDoneBehindAWriteThatFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		w := &world{batches: [][]kafka.Record{records(0, "a"), records(1, "b")}}
+		w.write = func(recs []kafka.Record) error {
+			if string(recs[0].Value) == "a" {
+				return errors.New("broker is gone")
+			}
+			return nil
+		}
+		l := w.loop(echo(func(string) error { return nil }))
+		done := make(chan struct{})
+		go func() { l.generation(ctx, w); close(done) }()
+		synctest.Wait()
+		cancel()
+		<-done
+		if got := w.story(); got != "" || w.done(0) != 0 {
+			t.Errorf("written = %q, done = %d, want nothing: the batch before was not acknowledged", got, w.done(0))
+		}
+	})
+}
