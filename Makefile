@@ -49,10 +49,17 @@ test-fast: ## Run the tests without the race detector and without a real Kafka
 .PHONY: e2e
 e2e: build ## Kill every service in mid-traffic on a real Kafka and let the auditor judge
 	@if reason=$$($(BROKER) available 2>&1); then \
-	  cd hack && go test -tags e2e -count=1 -timeout 20m -v ./e2e; \
+	  (cd hack && go test -tags e2e -count=1 -timeout 20m -v ./e2e) && $(MAKE) --no-print-directory e2e-failpoints; \
 	else \
 	  echo "cannot run here: $$reason"; exit 1; \
 	fi
+
+.PHONY: e2e-failpoints
+e2e-failpoints: ## Kill or stop a process at each named line on a real Kafka, see docs/reliability.md
+	@mkdir -p bin/failpoint
+	cd services && go build -tags failpoint -o ../bin/failpoint/ $(addprefix ./,$(PROGRAMS))
+	cd services && go test -tags failpoint ./internal/failpoint
+	cd hack && go test -tags e2e -count=1 -parallel 5 -timeout 15m -v ./e2e/failpoint
 
 .PHONY: e2e-acls
 e2e-acls: build ## Prove docs/acls.md, row by row, on a real Kafka that allows nothing else

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -80,6 +81,27 @@ func TestEachPointIsOneLineOfCode(t *testing.T) {
 		if !strings.HasPrefix(docs[constant], constant+": ") {
 			t.Errorf("the doc of %s is %q, want that it begins with its name and a colon", constant, docs[constant])
 		}
+	}
+}
+
+func TestEachPointHasAnEndToEndCase(t *testing.T) {
+	text, err := os.ReadFile("../../../hack/e2e/failpoint/cases_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cases := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^\t\{point: "([^"]+)"`).FindAllStringSubmatch(string(text), -1) {
+		cases[m[1]] = true
+	}
+	names, _ := names(t)
+	for _, name := range names {
+		if !cases[name] {
+			t.Errorf("%s has no case in hack/e2e/failpoint", name)
+		}
+		delete(cases, name)
+	}
+	for name := range cases {
+		t.Errorf("hack/e2e/failpoint has a case for %s, which is no point", name)
 	}
 }
 
