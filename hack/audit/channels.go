@@ -87,7 +87,7 @@ type telling struct {
 func (w *world) toldByDigests() map[telling]bool {
 	all := map[telling]bool{}
 	for digest, ids := range w.digests {
-		for _, id := range ids {
+		for id := range ids {
 			all[telling{pair{id, digest.route}, digest.id}] = true
 		}
 	}

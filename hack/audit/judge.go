@@ -202,7 +202,7 @@ func (w *world) digested(p pair, n *outcome) bool {
 // tells is true if a digest stands and, by its own record, tells the event.
 func (w *world) tells(digest pair, id string) bool {
 	events, recorded := w.digests[digest]
-	return w.digestMsg[digest] > 0 && (!recorded || slices.Contains(events, id))
+	return w.digestMsg[digest] > 0 && (!recorded || events[id])
 }
 
 // maxChain is how far a chain of collapsed events is followed.

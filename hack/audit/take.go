@@ -118,7 +118,11 @@ func (w *world) takeNotification(r record) {
 		return
 	}
 	if n.GetEventId() == "" {
-		w.digests[pair{n.GetDigestId(), n.GetRoute()}] = n.GetEventIds()
+		told := make(map[string]bool, len(n.GetEventIds()))
+		for _, id := range n.GetEventIds() {
+			told[id] = true
+		}
+		w.digests[pair{n.GetDigestId(), n.GetRoute()}] = told
 		return
 	}
 	w.pairs[pair{n.GetEventId(), n.GetRoute()}] = &outcome{

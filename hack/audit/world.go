@@ -13,10 +13,10 @@ import (
 // world is all that the auditor knows of a pipeline, in maps of small structs by id.
 type world struct {
 	offered map[string]*offered
-	events  map[string]*event   // the feedback topic
-	scored  map[string]*verdict // the scored topic
-	pairs   map[pair]*outcome   // the notifications topic: what became of an event on a route
-	digests map[pair][]string   // the same: the events that a digest tells, by its id and route
+	events  map[string]*event        // the feedback topic
+	scored  map[string]*verdict      // the scored topic
+	pairs   map[pair]*outcome        // the notifications topic: what became of an event on a route
+	digests map[pair]map[string]bool // the same: the events that a digest tells, by its id and route
 
 	dead       map[origin]bool // of the records that stand in the dead letters
 	deadKeys   map[string]bool // of the same
@@ -131,7 +131,7 @@ func gather(ctx context.Context, o Options, m *manifest) (*world, error) {
 func newWorld() *world {
 	return &world{
 		offered: map[string]*offered{}, events: map[string]*event{}, scored: map[string]*verdict{},
-		pairs: map[pair]*outcome{}, digests: map[pair][]string{},
+		pairs: map[pair]*outcome{}, digests: map[pair]map[string]bool{},
 		dead: map[origin]bool{}, deadKeys: map[string]bool{},
 		channels: map[string]string{}, cardCount: map[pair]int{}, digestMsg: map[pair]int{},
 	}

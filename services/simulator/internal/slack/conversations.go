@@ -3,6 +3,7 @@ package slack
 import (
 	"encoding/base64"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 )
@@ -221,12 +222,12 @@ func (c *call) history() (map[string]any, *failure) {
 	}
 	most := pageSize(c.args.Get("limit"), 100, 999)
 	messages, next := []Message{}, ""
-	for _, r := range slices.Backward(ch.messages) {
-		at := tsMicros(r.TS)
-		if at <= in.oldest {
+	top := sort.Search(len(ch.messages), func(i int) bool { return tsMicros(ch.messages[i].TS) > min(from, in.latest) }) // ts only grow
+	for _, r := range slices.Backward(ch.messages[:top]) {
+		if tsMicros(r.TS) <= in.oldest {
 			break
 		}
-		if r.deleted || r.isReply() && r.Subtype != "thread_broadcast" || at > from || !in.has(r.TS) {
+		if r.deleted || r.isReply() && r.Subtype != "thread_broadcast" || !in.has(r.TS) {
 			continue
 		}
 		if len(messages) == most {
