@@ -34,6 +34,9 @@ var found = []finding{
 	{seed: 31, duration: 75 * time.Second, rate: 60, brokers: 0, together: 1, only: []string{"disk full", "kill"},
 		found: "the embedded broker answered that it does not know what is wrong when its disk was full",
 		by:    "it takes nothing then and says why (broker: TestEmbeddedTakesNothingOnAFullDisk)"},
+	{seed: 101, duration: 2 * time.Minute, rate: 100, brokers: 3, together: 1,
+		found: "a broker died while a digest's outcomes were written: the digest was closed, seven of its events were not, and the next owner told them again",
+		by:    "a digest is closed after all its events (notifier: TestACrashAtEveryStep, tail)"},
 }
 
 // chosen are the findings that a list of seeds names, comma separated; all: every one.

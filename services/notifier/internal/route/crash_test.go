@@ -92,11 +92,11 @@ func checkEverything(t *testing.T, w *world) {
 }
 
 // TestACrashAtEveryStep kills the process at each of its deeds in turn, before the deed and
-// after it, or with half of what it writes written: between intent and post, post and answer, answer and outcome, outcome and
+// after it, or with one half of what it writes written or the other: between intent and post, post and answer, answer and outcome, outcome and
 // commit, in a digest.
 func TestACrashAtEveryStep(t *testing.T) {
 	at := map[string]int{}
-	for _, when := range []string{"before", "after", "torn"} {
+	for _, when := range []string{"before", "after", "torn", "tail"} {
 		for n := 1; ; n++ {
 			died := ""
 			t.Run(fmt.Sprintf("%s/%d", when, n), func(t *testing.T) {
@@ -104,7 +104,7 @@ func TestACrashAtEveryStep(t *testing.T) {
 					w := newWorld(t)
 					said := everything.play(w)
 					p := w.start(everythingConfig, "process-1", func(p *process) {
-						p.crashAt, p.after, p.torn = n, when != "before", when == "torn"
+						p.crashAt, p.after, p.torn, p.tail = n, when != "before", when == "torn", when == "tail"
 					})
 					<-said
 					w.live(t, everythingConfig, p).end()

@@ -83,13 +83,38 @@ func (a *active) bury(r kafka.Record, reason string, cause error, attempts int) 
 
 // flush writes what was recorded, one record a key, and then says what is done by it. It
 // tries until the generation is over and its time for what is in hand as well; then the
-// next owner finds the same out from the topics.
+// next owner finds the same out from the topics. A digest's outcome comes after all else is
+// acknowledged: the records lie in several partitions, of which some may fail, and as long as
+// the digest is an intent the next owner looks for it and records the events that it tells.
 func (a *active) flush() error {
-	recs := a.pending()
+	recs, digests := a.pending()
 	if len(recs) > 1 && len(a.ends) > 0 {
 		failpoint.After(failpoint.OutcomesHalf, func() { _ = a.Write(a.hand, recs[:len(recs)/2]...) })
 	}
-	for delay := 200 * time.Millisecond; len(recs) > 0; delay = min(2*delay, 5*time.Second) {
+	if err := a.write(recs); err != nil {
+		return err
+	}
+	if err := a.write(digests); err != nil {
+		return err
+	}
+	if len(recs)+len(digests) > 0 && len(a.ends) > 0 {
+		failpoint.Here(failpoint.OutcomesWritten)
+	}
+	for _, p := range a.ends {
+		if next, moved := a.track.done(p); moved {
+			a.g.Done(p.partition, next)
+		}
+	}
+	a.out, a.dead, a.ends = a.out[:0], nil, a.ends[:0]
+	return nil
+}
+
+// write writes records, as often as it takes.
+func (a *active) write(recs []kafka.Record) error {
+	if len(recs) == 0 {
+		return nil
+	}
+	for delay := 200 * time.Millisecond; ; delay = min(2*delay, 5*time.Second) {
 		err := a.Write(a.hand, recs...)
 		if err == nil {
 			break
@@ -102,39 +127,39 @@ func (a *active) flush() error {
 			return err
 		}
 	}
-	if len(recs) > 0 {
-		a.Health.Good("kafka/write")
-	}
-	if len(recs) > 0 && len(a.ends) > 0 {
-		failpoint.Here(failpoint.OutcomesWritten)
-	}
-	for _, p := range a.ends {
-		if next, moved := a.track.done(p); moved {
-			a.g.Done(p.partition, next)
-		}
-	}
-	a.out, a.dead, a.ends = a.out[:0], nil, a.ends[:0]
+	a.Health.Good("kafka/write")
 	return nil
 }
 
-// pending gives the records to be written, the newest of each key.
-func (a *active) pending() []kafka.Record {
-	recs := a.dead
+// pending gives the records to be written, the newest of each key; those by which digests stand
+// by themselves.
+func (a *active) pending() (recs, digests []kafka.Record) {
 	seen := map[string]int{}
+	var newest []kafka.Record
+	var stands []bool // whether it is a digest's outcome
 	for _, n := range a.out {
 		r, err := feedback.NotificationRecord(a.Topics.Notifications, a.Format, n)
 		if err != nil { // nothing that was decoded can fail here; were it so, the route must not stand still
 			a.Log.Error("a notification cannot be encoded and is left out", "event", n.GetEventId(), "error", err)
 			continue
 		}
+		outcome := n.GetEventId() == "" && n.GetState() == feedbackv1.Notification_STATE_POSTED
 		if i, ok := seen[string(r.Key)]; ok {
-			recs[i] = r
+			newest[i], stands[i] = r, outcome
 			continue
 		}
-		seen[string(r.Key)] = len(recs)
-		recs = append(recs, r)
+		seen[string(r.Key)] = len(newest)
+		newest, stands = append(newest, r), append(stands, outcome)
 	}
-	return recs
+	recs = a.dead
+	for i, r := range newest {
+		if stands[i] {
+			digests = append(digests, r)
+		} else {
+			recs = append(recs, r)
+		}
+	}
+	return recs, digests
 }
 
 func (a *active) cardPayload(id string, revision uint64) (string, map[string]any) {

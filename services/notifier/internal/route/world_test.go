@@ -93,6 +93,7 @@ type process struct {
 	crashAt  int
 	after    bool
 	torn     bool // dying of a write, it wrote the first half
+	tail     bool // the same, and it wrote the second half: partitions fail one by one
 	dead     bool
 	at       string // the deed at which it died or was frozen
 	freezeAt int    // from this deed on it does nothing until thaw is closed, as after SIGSTOP
@@ -204,6 +205,9 @@ func (p *process) write(ctx context.Context, recs ...kafka.Record) error {
 		defer p.w.mu.Unlock()
 		if p.torn && p.dying() {
 			recs = recs[:len(recs)/2]
+		}
+		if p.tail && p.dying() {
+			recs = recs[len(recs)/2:]
 		}
 		for _, r := range recs {
 			if r.Topic == topics.Notifications {
