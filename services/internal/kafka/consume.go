@@ -53,7 +53,7 @@ type Subscription struct {
 	Start Start
 	// Exclusive gives all partitions to one member, the oldest; the others stand by.
 	Exclusive bool
-	// MaxBatch bounds what Fetch returns; default 500.
+	// MaxBatch bounds what Fetch returns; default 500. So do 4 MB, whichever comes first.
 	MaxBatch int
 	// OnError is told of what does not end Consume: it is retried. It is told nil when all that
 	// failed works again. May be nil.
@@ -147,7 +147,7 @@ func (c *Client) generation(ctx, ended context.Context, s Subscription, wrong *t
 	g.chunks = make(chan []Record, len(g.partitions))
 	var running sync.WaitGroup
 	for _, p := range g.partitions {
-		fetch := &fetcher{client: c, topic: s.Topic, partition: p, offset: g.start[p], overtaken: s.OnOvertaken, progress: s.Progress}
+		fetch := &fetcher{client: c, topic: s.Topic, partition: p, offset: g.start[p], maxBytes: fetchBytes(len(g.partitions)), overtaken: s.OnOvertaken, progress: s.Progress}
 		running.Go(func() {
 			fetch.run(gctx, g.chunks, func(err error) {
 				if err != nil {
@@ -251,22 +251,23 @@ type Generation struct {
 func (g *Generation) Partitions() []int { return g.partitions }
 
 // Fetch waits for a first record, takes what else is there, up to the subscription's
-// MaxBatch, and returns them in order within each partition. It returns ctx's error when
+// MaxBatch and 4 MB, and returns them in order within each partition. It returns ctx's error when
 // ctx ends.
 func (g *Generation) Fetch(ctx context.Context) ([]Record, error) {
-	batch := g.take(nil)
+	room := batchBytes
+	batch := g.take(nil, &room)
 	if len(batch) == 0 {
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		case g.rest = <-g.chunks:
-			batch = g.take(batch)
+			batch = g.take(batch, &room)
 		}
 	}
-	for len(batch) < g.maxBatch && len(g.rest) == 0 {
+	for len(batch) < g.maxBatch && room > 0 && len(g.rest) == 0 {
 		select {
 		case g.rest = <-g.chunks:
-			batch = g.take(batch)
+			batch = g.take(batch, &room)
 			continue
 		default:
 		}
@@ -275,9 +276,13 @@ func (g *Generation) Fetch(ctx context.Context) ([]Record, error) {
 	return batch, nil
 }
 
-// take moves records from rest to the batch, as many as fit.
-func (g *Generation) take(batch []Record) []Record {
-	n := min(len(g.rest), g.maxBatch-len(batch))
+// take moves records from rest to the batch, as many as fit: until there is no room any more,
+// in bytes, which the last one may exceed.
+func (g *Generation) take(batch []Record, room *int) []Record {
+	n := 0
+	for most := min(len(g.rest), g.maxBatch-len(batch)); n < most && *room > 0; n++ {
+		*room -= size(g.rest[n])
+	}
 	if batch == nil && n == len(g.rest) {
 		batch, g.rest = g.rest, nil
 		return batch

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -12,7 +13,16 @@ import (
 )
 
 const (
+	// fetchMaxBytes is what a broker is asked for at once; a batch of records that is larger
+	// comes whole.
 	fetchMaxBytes = 1 << 20
+	// A generation asks for fetchAllBytes over all its partitions, but for fetchLeastBytes of
+	// each. Of each one answer may wait to be taken and another one be on its way.
+	fetchAllBytes, fetchLeastBytes = 8 << 20, 64 << 10
+	// chunkBytes bounds what becomes of an answer whose batches are compressed.
+	chunkBytes = 4 << 20
+	// batchBytes bounds what Generation.Fetch returns.
+	batchBytes = 4 << 20
 	// fetchMaxWait is how long the broker may hold a request for which it has nothing; a
 	// record that arrives ends it at once. It bounds how long a rebalance waits.
 	fetchMaxWait = 250 * time.Millisecond
@@ -27,12 +37,18 @@ type fetcher struct {
 	topic     string
 	partition int
 	offset    int64 // of the next record; kafkago.FirstOffset or LastOffset before the first connection
+	maxBytes  int   // of an answer; 0: fetchMaxBytes
 	conn      *kafkago.Conn
 	// overtaken is told when the offset was no longer there: records from..to-1 are lost to
 	// this reader.
 	overtaken func(partition int, from, to int64)
 	progress  *Progress // may be nil
 	end       int64     // of the partition, as the last answer told it
+}
+
+// fetchBytes is what one of so many partitions of a generation is asked for at once.
+func fetchBytes(partitions int) int {
+	return min(fetchMaxBytes, max(fetchAllBytes/max(partitions, 1), fetchLeastBytes))
 }
 
 // next returns records in order of offset, or none if there was nothing new for
@@ -66,10 +82,15 @@ func (f *fetcher) read() ([]Record, error) {
 	if err := f.conn.SetReadDeadline(time.Now().Add(fetchTimeout)); err != nil {
 		return nil, err
 	}
-	batch := f.conn.ReadBatchWith(kafkago.ReadBatchConfig{MinBytes: 1, MaxBytes: fetchMaxBytes, MaxWait: fetchMaxWait})
+	batch := f.conn.ReadBatchWith(kafkago.ReadBatchConfig{MinBytes: 1, MaxBytes: cmp.Or(f.maxBytes, fetchMaxBytes), MaxWait: fetchMaxWait})
 	f.end = batch.HighWaterMark()
 	var recs []Record
-	for {
+	for bytes := 0; ; {
+		if bytes >= chunkBytes { // the rest is asked for again
+			err := batch.Close()
+			f.advance(recs)
+			return recs, err
+		}
 		r, err := batch.ReadMessage()
 		if err != nil {
 			closeErr := batch.Close()
@@ -80,6 +101,7 @@ func (f *fetcher) read() ([]Record, error) {
 			return recs, err
 		}
 		recs = append(recs, r)
+		bytes += size(r)
 	}
 }
 
