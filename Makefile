@@ -94,6 +94,11 @@ bench: build ## Measure the scorer beside a bare copy, Kafka Streams and Spark: 
 	bin/bench/bench -rows "$(ROWS)" -events $(or $(EVENTS),500000) -warm $(or $(WARM),3000000) -duration $(or $(DURATION),30s) \
 	  -note "$(NOTE)" -benchmarks bin/bench/benchmarks.txt $(if $(ROWS),,-out docs)
 
+.PHONY: memory
+memory: build ## Measure the most memory that scorer and notifier take, on a real Kafka
+	cd hack && go build -o ../bin/memory ./memory
+	@exec bin/memory
+
 .PHONY: lint
 lint: lint-deps ## Lint everything, and check that services and proto know nothing of Kubernetes
 	cd proto && $(abspath $(shell $(TOOL) buf)) lint
