@@ -109,13 +109,13 @@ func newRoutes(p *run.Process, cfg *config, client *kafka.Client, reporter *heal
 		quota     *sink.Quota
 	}
 	apps, pacers, buried := map[slackapi.Options]app{}, &sink.Pacers{}, &route.Buried{}
-	metrics, traces := route.NewMetrics(p.Metrics), tracing.New(p.Traces)
+	metrics, limits, traces := route.NewMetrics(p.Metrics), slackapi.NewMetrics(p.Metrics), tracing.New(p.Traces)
 	owner := fmt.Sprintf("%s/%d", cfg.Instance, time.Now().UnixNano())
 	most := maxTold(memoryLimit(), len(cfg.Routes))
 	p.Log.Info("events that a route remembers at most", "events", most)
 	var out []*route.Route
 	for _, rc := range cfg.Routes {
-		o := slackapi.Options{BotToken: rc.token(), APIURL: rc.Slack.APIURL}
+		o := slackapi.Options{BotToken: rc.token(), APIURL: rc.Slack.APIURL, Metrics: limits}
 		a, ok := apps[o]
 		if !ok {
 			api := slackapi.New(o)

@@ -20,6 +20,7 @@ import (
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/feedback"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/run/runtest"
 )
 
 // TestMain runs the scorer itself where a test has started this binary as one.
@@ -170,6 +171,8 @@ func TestScorerFromTopicToTopic(t *testing.T) {
 	}
 	if _, body := p.get("/metrics"); !strings.Contains(body, `feedback_scored_total{label="negative",language="en"} 75`) {
 		t.Errorf("metrics have no 75 negatives:\n%s", body)
+	} else {
+		runtest.Scrape(t, "../../docs/metrics.md", "sentiment-scorer", body)
 	}
 	p.checkGRPC(t)
 	p.checkStop(t)

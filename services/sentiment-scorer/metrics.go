@@ -18,6 +18,7 @@ type metrics struct {
 	size     *prometheus.HistogramVec
 	duration *prometheus.HistogramVec
 	age      prometheus.Histogram
+	since    prometheus.Histogram
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -40,8 +41,12 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "feedback_scored_age_seconds", Help: "From an event's ingest to its score.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 4, 12),
 		}),
+		since: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "feedback_event_to_scored_seconds", Help: "From when a live event was said, or changed, to its score.",
+			Buckets: prometheus.ExponentialBuckets(0.005, 4, 10),
+		}),
 	}
-	reg.MustRegister(m.scored, m.unscored, m.size, m.duration, m.age)
+	reg.MustRegister(m.scored, m.unscored, m.size, m.duration, m.age, m.since)
 	return m
 }
 
@@ -55,8 +60,12 @@ func (m *metrics) count(s *feedbackv1.Sentiment) {
 	m.scored.WithLabelValues(word(s.GetLabel().String(), "LABEL_"), language).Inc()
 }
 
-// latency observes how long an event that arrived live took from its ingest to its score.
+// latency observes how long an event that arrived live took from its ingest, and from when it was
+// said, to its score.
 func (m *metrics) latency(e *feedbackv1.Event, scored time.Time) {
+	if t := e.GetRevisedAt(); !e.GetBackfilled() && t.IsValid() && t.GetSeconds() > 0 {
+		m.since.Observe(max(0, scored.Sub(t.AsTime()).Seconds()))
+	}
 	if !e.GetBackfilled() && e.GetIngestedAt().IsValid() && e.GetIngestedAt().GetSeconds() > 0 {
 		m.age.Observe(max(0, scored.Sub(e.GetIngestedAt().AsTime()).Seconds()))
 	}

@@ -56,7 +56,7 @@ func newService(p *run.Process, cfg *config, client *kafka.Client) *service {
 	s := &service{
 		cfg: cfg, p: p, log: p.Log.With("source", cfg.Source), requests: make(chan struct{}, 1), format: feedback.Format(cfg.ValueFormat), client: client,
 		health: health.New("slack-ingest/"+cfg.Source, cfg.Instance), metrics: metrics.New(p.Metrics),
-		api: newAPI(slackapi.New(slackapi.Options{BotToken: cfg.BotToken, AppToken: cfg.AppToken, APIURL: cfg.APIURL})),
+		api: newAPI(slackapi.New(slackapi.Options{BotToken: cfg.BotToken, AppToken: cfg.AppToken, APIURL: cfg.APIURL, Metrics: slackapi.NewMetrics(p.Metrics)})),
 	}
 	s.gate = gate.New(client.Write, s.check, s.broker, s.reread)
 	s.memory = newMemory(s)

@@ -10,6 +10,8 @@ import (
 // metrics are what Prometheus sees of a source.
 type metrics struct {
 	requests    *prometheus.CounterVec
+	waits       *prometheus.CounterVec
+	waited      *prometheus.CounterVec
 	elements    *prometheus.CounterVec
 	lost        prometheus.Counter
 	connections prometheus.Counter
@@ -21,6 +23,10 @@ func newMetrics() *metrics {
 	return &metrics{
 		requests: prometheus.NewCounterVec(counter("feedback_x_requests_total",
 			"Requests to X by endpoint and HTTP status; 0: no answer."), []string{"endpoint", "status"}),
+		waits: prometheus.NewCounterVec(counter("feedback_x_rate_limited_total",
+			"Answers of X after which its rate limit asks to wait, by endpoint."), []string{"endpoint"}),
+		waited: prometheus.NewCounterVec(counter("feedback_x_rate_limited_seconds_total",
+			"Seconds that X's rate limit asked to wait, by endpoint."), []string{"endpoint"}),
 		elements: prometheus.NewCounterVec(counter("feedback_x_posts_total",
 			"Posts by what became of them: ingested, repeated (published before, left out), dead_lettered, deleted."), []string{"outcome"}),
 		lost: prometheus.NewCounter(counter("feedback_x_gaps_lost_total",
@@ -36,15 +42,21 @@ func (m *metrics) register(reg prometheus.Registerer, now func() figures) {
 	gauge := func(name, help string, f func(figures) float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return f(now()) })
 	}
-	reg.MustRegister(m.requests, m.elements, m.lost, m.connections, m.seconds,
+	reg.MustRegister(m.requests, m.waits, m.waited, m.elements, m.lost, m.connections, m.seconds,
 		gauge("feedback_x_budget_used", "Posts read on this UTC day, those that were asked for included.", func(f figures) float64 { return f.used }),
 		gauge("feedback_x_budget_limit", "Most posts to read on a UTC day.", func(f figures) float64 { return f.limit }),
+		gauge("feedback_x_budget_left", "Posts that may still be read on this UTC day.", func(f figures) float64 { return max(0, f.limit-f.used) }),
 		gauge("feedback_x_window_lag_seconds", "Age of the oldest post that may be unread.", func(f figures) float64 { return f.lag }),
 		gauge("feedback_x_window_gaps", "Open gaps below the newest post.", func(f figures) float64 { return f.gaps }))
 }
 
 func (m *metrics) request(endpoint string, status int) {
 	m.requests.WithLabelValues(endpoint, strconv.Itoa(status)).Inc()
+}
+
+func (m *metrics) wait(endpoint string, d time.Duration) {
+	m.waits.WithLabelValues(endpoint).Inc()
+	m.waited.WithLabelValues(endpoint).Add(d.Seconds())
 }
 
 func (m *metrics) posts(ingested, repeated, dead int) {

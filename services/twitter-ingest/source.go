@@ -81,7 +81,7 @@ func newSource(c *config, o world) *source {
 			}
 			return write(ctx, r)
 		})
-	client := xapi.New(xapi.Options{URL: x.APIURL, Token: x.BearerToken.Value(), Transport: o.transport, Observe: s.count.request})
+	client := xapi.New(xapi.Options{URL: x.APIURL, Token: x.BearerToken.Value(), Transport: o.transport, Observe: s.count.request, Wait: s.count.wait})
 	in := intake.New(intake.Options{Source: c.Source, Topics: c.Topics, Format: format, Write: o.traces.Sending(write),
 		Published: s.published, Counted: s.count.posts})
 	s.engine = search.New(search.Options{

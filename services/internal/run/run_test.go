@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -202,5 +203,47 @@ func TestMetricsTellWhatRuns(t *testing.T) {
 		if !seen[want] {
 			t.Errorf("no metric %s", want)
 		}
+	}
+}
+
+func TestWhatEveryServiceHasIsDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/metrics.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "| `feedback_build_info` | gauge | goversion, revision, version |"; !strings.Contains(string(page), want) {
+		t.Errorf("docs/metrics.md has no row that begins with %q", want)
+	}
+}
+
+func TestTracingIsOffUnlessAsked(t *testing.T) {
+	for _, c := range []struct {
+		name, environ string
+		on            bool
+		want          string // of the error
+	}{
+		{"nothing set", "", false, ""},
+		{"an endpoint", "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1", true, ""},
+		{"for traces alone", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://127.0.0.1:1/v1/traces", true, ""},
+		{"by gRPC", "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 OTEL_EXPORTER_OTLP_PROTOCOL=grpc", true, ""},
+		{"disabled", "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 OTEL_SDK_DISABLED=TRUE", false, ""},
+		{"no exporter", "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 OTEL_TRACES_EXPORTER=none", false, ""},
+		{"another exporter", "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 OTEL_TRACES_EXPORTER=zipkin", false, `OTEL_TRACES_EXPORTER "zipkin": set it to otlp or none`},
+		{"another protocol", "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 OTEL_EXPORTER_OTLP_PROTOCOL=http/json", false, `OTEL_EXPORTER_OTLP_PROTOCOL "http/json": set it to`},
+		{"no URL", "OTEL_EXPORTER_OTLP_ENDPOINT=user:sesame@collector", false, `OTEL_EXPORTER_OTLP_ENDPOINT "[secret]": write it as a URL`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			tr, err := newTraces(t.Context(), "test", &Config{Pipeline: "default/test"}, strings.Fields(c.environ), slog.New(slog.DiscardHandler))
+			defer tr.close()
+			if c.want != "" {
+				if err == nil || !strings.HasPrefix(err.Error(), c.want) {
+					t.Errorf("newTraces = %v, want %s", err, c.want)
+				}
+				return
+			}
+			if err != nil || (tr.tracerProvider() != nil) != c.on {
+				t.Errorf("newTraces = %v, %v, want it on: %v", tr, err, c.on)
+			}
+		})
 	}
 }

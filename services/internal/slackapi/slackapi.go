@@ -5,6 +5,7 @@
 package slackapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,6 +43,8 @@ type Options struct {
 	AppToken run.Secret
 	// APIURL is the base of the Web API; default DefaultURL.
 	APIURL string
+	// Metrics count how requests are limited; may be nil.
+	Metrics *Metrics
 }
 
 // New returns a client whose calls take ten seconds at most and are never repeated by
@@ -57,6 +60,9 @@ func New(o Options) *slack.Client {
 	client := &http.Client{Timeout: Timeout}
 	if failpoint.Built {
 		client.Transport = failing{}
+	}
+	if o.Metrics != nil {
+		client.Transport = limits{cmp.Or[http.RoundTripper](client.Transport, http.DefaultTransport), o.Metrics}
 	}
 	return slack.New(o.BotToken.Value(), slack.OptionAPIURL(base),
 		slack.OptionAppLevelToken(o.AppToken.Value()), slack.OptionHTTPClient(client))

@@ -21,6 +21,8 @@ type Metrics struct {
 	UnknownEnvelopes *prometheus.CounterVec
 	// Connects counts socket connections.
 	Connects prometheus.Counter
+	// Connected is 1 while a socket is connected.
+	Connected prometheus.Gauge
 	// BackfillPages counts pages of history and of threads that were read.
 	BackfillPages prometheus.Counter
 	// RateLimitWaits counts waits that Slack asked for with Retry-After.
@@ -41,7 +43,10 @@ func New(r prometheus.Registerer) *Metrics {
 		r.MustRegister(c)
 		return c
 	}
+	connected := prometheus.NewGauge(prometheus.GaugeOpts{Name: "feedback_slack_connected", Help: "1 while a socket is connected."})
+	r.MustRegister(connected)
 	return &Metrics{
+		Connected:         connected,
 		Published:         vec("events_published_total", "Events that Kafka acknowledged.", "via"),
 		LeftOut:           vec("left_out_total", "Messages that are no feedback of this source.", "reason"),
 		DeadLetters:       vec("dead_letters_total", "What went to the dead letters.", "reason"),

@@ -48,6 +48,8 @@ type Options struct {
 	// Observe, if set, is told of every answer: the endpoint and the HTTP status, 0 if there
 	// was no answer.
 	Observe func(endpoint string, status int)
+	// Wait, if set, is told of each answer after which X's rate limit asks to wait, and how long.
+	Wait func(endpoint string, d time.Duration)
 }
 
 // Client asks X. It is safe for concurrent use.
@@ -57,6 +59,7 @@ type Client struct {
 	url     string
 	auth    bearer
 	observe func(endpoint string, status int)
+	wait    func(endpoint string, d time.Duration)
 }
 
 // New returns a client; it makes no request.
@@ -68,6 +71,9 @@ func New(o Options) *Client {
 	if o.Observe == nil {
 		o.Observe = func(string, int) {}
 	}
+	if o.Wait == nil {
+		o.Wait = func(string, time.Duration) {}
+	}
 	// A redirect is not followed: the token is meant for this host alone.
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	auth, url := bearer(strings.TrimSpace(o.Token)), strings.TrimRight(o.URL, "/")
@@ -78,6 +84,7 @@ func New(o Options) *Client {
 		url:     url,
 		auth:    auth,
 		observe: o.Observe,
+		wait:    o.Wait,
 	}
 }
 
@@ -157,6 +164,9 @@ func (c *Client) ask(ctx context.Context, endpoint string, request func(context.
 		return nil, malformed(endpoint, err)
 	}
 	pause, spacing := limits(raw.header, raw.at())
+	if pause > 0 {
+		c.wait(endpoint, pause)
+	}
 	return &Answer{Page: page, At: raw.at(), Pause: pause, Spacing: spacing}, nil
 }
 
@@ -175,7 +185,11 @@ func (c *Client) raw(ctx context.Context, endpoint string, request func(context.
 	case a.status == 0:
 		return nil, unreachable(endpoint, err)
 	case a.status >= 300 || a.status < 200:
-		return nil, explain(endpoint, a)
+		problem := explain(endpoint, a)
+		if problem.Kind == RateLimited {
+			c.wait(endpoint, problem.Wait)
+		}
+		return nil, problem
 	}
 	return a, nil // what the library made of the body does not matter
 }
