@@ -42,7 +42,7 @@ type process struct {
 	log          *strings.Builder
 }
 
-func startProcess(t *testing.T) *process {
+func startProcess(t *testing.T, environ ...string) *process {
 	t.Helper()
 	p := &process{
 		probes: freeAddress(t), grpc: freeAddress(t), log: &strings.Builder{},
@@ -63,6 +63,7 @@ func startProcess(t *testing.T) *process {
 	p.cmd.Env = append(os.Environ(), "TEST_AS_SCORER=1", "LISTEN_ADDRESS="+p.probes, "GRPC_LISTEN_ADDRESS="+p.grpc,
 		"KAFKA_BOOTSTRAP_SERVERS="+strings.Join(servers, ","), "GROUP_ID=t.sentiment-scorer", "INSTANCE=one",
 		"TOPIC_FEEDBACK="+p.topics.Feedback, "TOPIC_SCORED="+p.topics.Scored, "TOPIC_DEAD_LETTERS="+p.topics.DeadLetters, "TOPIC_STATE="+p.topics.State)
+	p.cmd.Env = append(p.cmd.Env, environ...)
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
