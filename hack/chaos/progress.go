@@ -89,12 +89,12 @@ func (p *progress) follow(ctx context.Context) {
 	for ctx.Err() == nil {
 		var n [hops]int
 		p.client.PollFetches(ctx).EachRecord(func(r *kgo.Record) {
-			switch at := p.topics[r.Topic]; {
-			case at == told:
+			switch p.topics[r.Topic] {
+			case told:
 				outcome, stands := outcome(r.Value)
 				n[told] += outcome
 				n[posted] += stands
-			case at == scored:
+			case scored:
 				n[scored]++
 				n[platform(r.Key)]++
 			}
