@@ -10,7 +10,9 @@ import (
 // TestFirstReconcile makes topics and workloads, and the second one writes nothing at all.
 func TestFirstReconcile(t *testing.T) {
 	s := newStage(t)
-	p := s.pipeline("azure")
+	p := s.pipeline("azure", func(p *v1alpha1.FeedbackPipeline) {
+		p.Spec.Scorer = v1alpha1.Scorer{Vader: &v1alpha1.VaderScorer{}, Replicas: new(int32(3))}
+	})
 	s.reconcile(p)
 	if got := s.topics(p); len(got) != 5 || got["feedback"] != 6 || got["state"] != 1 {
 		t.Errorf("topics = %v, want five, six partitions but for state", got)

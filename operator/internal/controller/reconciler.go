@@ -11,6 +11,8 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
@@ -65,6 +67,8 @@ func (r *Reconciler) Register(mgr ctrl.Manager) error {
 		For(&v1alpha1.FeedbackPipeline{}, builder.WithPredicates(changed)).
 		Owns(&appsv1.Deployment{}).
 		Owns(&corev1.Service{}).
+		Owns(&policyv1.PodDisruptionBudget{}).
+		Owns(&networkingv1.NetworkPolicy{}).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: workers,
 			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](time.Second, time.Minute),
@@ -131,6 +135,7 @@ func (p *pass) desire(ctx context.Context) *desired.Result {
 		p.saw.Refused = problemOf(err)
 		return nil
 	}
+	want.Objects = append(want.Objects, desired.Guards(p.pipeline, deployments(nil, &want))...)
 	return &want
 }
 

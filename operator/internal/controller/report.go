@@ -65,5 +65,7 @@ func (r *Reconciler) event(p *v1alpha1.FeedbackPipeline, kind, reason, note stri
 	if len(note) > maxNote {
 		note = note[:maxNote-3] + "..."
 	}
-	r.Events.Eventf(p, nil, kind, reason, "Reconcile", "%s", note)
+	about := p.DeepCopy()
+	about.ResourceVersion = "" // or no two Events would be the same, and each transition would be a new one
+	r.Events.Eventf(about, nil, kind, reason, "Reconcile", "%s", note)
 }

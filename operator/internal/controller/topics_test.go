@@ -149,7 +149,9 @@ func TestTakeOverFromADeadCluster(t *testing.T) {
 	if c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionTopicsReady); !strings.Contains(c.Message, controller.AnnotationTakeOver+"="+dead.ID()) {
 		t.Errorf("message = %q, want the annotation to set", c.Message)
 	}
-	s.edit(p, func(p *v1alpha1.FeedbackPipeline) { p.Annotations = map[string]string{controller.AnnotationTakeOver: dead.ID()} })
+	s.edit(p, func(p *v1alpha1.FeedbackPipeline) {
+		p.Annotations = map[string]string{controller.AnnotationTakeOver: dead.ID()}
+	})
 	s.reconcile(p)
 	s.condition(p, v1alpha1.ConditionTopicsReady, "True AsDesired")
 }

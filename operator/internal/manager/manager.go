@@ -13,6 +13,8 @@ import (
 	"go.uber.org/zap/zapcore"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -20,6 +22,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
@@ -44,11 +47,11 @@ func Run(ctx context.Context, args []string, out io.Writer) error {
 			o.Level = zapcore.Level(-1)
 		}
 	}))
-	config, err := ctrl.GetConfig()
+	cluster, err := ctrl.GetConfig()
 	if err != nil {
 		return fmt.Errorf("no cluster: run in a pod, or set KUBECONFIG: %w", err)
 	}
-	mgr, err := New(config, c)
+	mgr, err := New(cluster, c)
 	if err != nil {
 		return err
 	}
@@ -56,8 +59,8 @@ func Run(ctx context.Context, args []string, out io.Writer) error {
 }
 
 // New returns the operator for a cluster, ready to be started.
-func New(config *rest.Config, c Config) (ctrl.Manager, error) {
-	mgr, err := ctrl.NewManager(config, options(c))
+func New(cluster *rest.Config, c Config) (ctrl.Manager, error) {
+	mgr, err := ctrl.NewManager(cluster, options(c))
 	if err != nil {
 		return nil, err
 	}
@@ -91,13 +94,16 @@ func options(c Config) ctrl.Options {
 		LeaderElectionID:              "feedback-pipeline-operator",
 		LeaderElectionNamespace:       c.LeaderNamespace,
 		LeaderElectionReleaseOnCancel: true,
+		Controller:                    config.Controller{SkipNameValidation: new(true)}, // a process of tests has several
 	}
 }
 
 // cacheOptions keep only what the operator has made, and pipelines.
 func cacheOptions(namespaces []string) cache.Options {
 	ours := cache.ByObject{Label: labels.SelectorFromSet(labels.Set{desired.LabelPartOf: "feedback-pipeline"})}
-	o := cache.Options{ByObject: map[client.Object]cache.ByObject{&appsv1.Deployment{}: ours, &corev1.Service{}: ours}}
+	o := cache.Options{ByObject: map[client.Object]cache.ByObject{
+		&appsv1.Deployment{}: ours, &corev1.Service{}: ours, &policyv1.PodDisruptionBudget{}: ours, &networkingv1.NetworkPolicy{}: ours,
+	}}
 	for _, ns := range namespaces {
 		if o.DefaultNamespaces == nil {
 			o.DefaultNamespaces = map[string]cache.Config{}
