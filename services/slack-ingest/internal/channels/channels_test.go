@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/slack-go/slack"
@@ -12,6 +13,7 @@ import (
 
 // workspace is channels as Slack knows them, and what a Set did and said.
 type workspace struct {
+	mu       sync.Mutex // of channels, while a Set runs
 	channels []slack.Channel
 	joined   []string
 	problems []string
@@ -29,6 +31,8 @@ func (w *workspace) set(join bool, wanted ...string) *Set {
 	o := Options{
 		Wanted: wanted,
 		Lookup: func(_ context.Context, nameOrID string) (slack.Channel, error) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
 			for _, ch := range w.channels {
 				if ch.ID == nameOrID || ch.Name == strings.TrimPrefix(nameOrID, "#") {
 					return ch, nil
@@ -38,6 +42,8 @@ func (w *workspace) set(join bool, wanted ...string) *Set {
 		},
 		Forget: func(string) {},
 		Former: func(_ context.Context, name string) (*slack.Channel, error) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
 			for i := range w.channels {
 				if slices.Contains(w.channels[i].PreviousNames, name) {
 					return &w.channels[i], nil

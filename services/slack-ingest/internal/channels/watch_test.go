@@ -29,14 +29,18 @@ func TestRunNoticesWhatHappensToAChannel(t *testing.T) {
 				for range 2 {
 					<-time.After(13 * time.Minute)
 					synctest.Wait()
+					w.mu.Lock()
 					c.breaks(w)
+					w.mu.Unlock()
 					<-time.After(44 * time.Second)
 					synctest.Wait()
 					if got := strings.Join(w.problems, "; "); got != c.problem || w.all {
 						t.Fatalf("44 s after it happened: problems %q, all %t, want %q, false", got, w.all, c.problem)
 					}
 					said := time.Now()
+					w.mu.Lock()
 					c.mends(w)
+					w.mu.Unlock()
 					<-time.After(44 * time.Second)
 					synctest.Wait()
 					if len(w.problems) > 0 {
