@@ -40,7 +40,7 @@ func named(spans tracetest.SpanStubs, name string) tracetest.SpanStubs {
 func value(s tracetest.SpanStub, key attribute.Key) string {
 	for _, a := range s.Attributes {
 		if a.Key == key {
-			return a.Value.Emit()
+			return a.Value.String()
 		}
 	}
 	return ""
