@@ -91,7 +91,7 @@ bench: build ## Measure the scorer beside a bare copy, Kafka Streams and Spark: 
 	@mkdir -p bin/bench
 	go test -run '^$$' -bench . -benchmem ./services/... | tee bin/bench/benchmarks.txt
 	cd hack && go build -o ../bin/bench/ ./bench
-	bin/bench/bench -rows "$(ROWS)" -events $(or $(EVENTS),500000) -warm $(or $(WARM),3000000) -duration $(or $(DURATION),30s) \
+	bin/bench/bench -rows "$(ROWS)" -events $(or $(EVENTS),500000) -warm $(or $(WARM),3000000) -duration $(or $(DURATION),30s) -starts $(or $(STARTS),5) \
 	  -note "$(NOTE)" -benchmarks bin/bench/benchmarks.txt $(if $(ROWS),,-out docs)
 
 .PHONY: memory

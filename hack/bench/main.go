@@ -36,6 +36,7 @@ type bench struct {
 	events, warm     int
 	settle, duration time.Duration
 	rates            []int
+	starts           int // at most
 	note             string
 
 	root, bin, dir string
@@ -55,6 +56,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	flags.IntVar(&b.warm, "warm", 3_000_000, "records that it drains after these; 0 for none")
 	flags.DurationVar(&b.duration, "duration", 30*time.Second, "how long each latency is measured; 0 not to measure any")
 	flags.DurationVar(&b.settle, "settle", 5*time.Second, "how long before that it runs in")
+	flags.IntVar(&b.starts, "starts", 5, "how often at most the time to the first output is measured")
 	flags.StringVar(&b.note, "note", "", "a `sentence` for the table, such as what else the machine did")
 	flags.StringVar(&out, "out", "", "`folder` of benchmarks.md and the plot; empty prints the table only")
 	flags.StringVar(&benchmarks, "benchmarks", "", "`file` with what go test -bench said, for a table of its own")

@@ -144,7 +144,7 @@ func (c *Client) generation(ctx, ended context.Context, s Subscription, wrong *t
 		return nil // only ctx ends it; the next generation tries again
 	}
 	s.Progress.assign(g.partitions, g.start)
-	g.chunks = make(chan []Record, len(g.partitions))
+	g.chunks = make(chan []Record) // each fetcher holds one while the next batch is not asked for
 	var running sync.WaitGroup
 	for _, p := range g.partitions {
 		fetch := &fetcher{client: c, topic: s.Topic, partition: p, offset: g.start[p], maxBytes: fetchBytes(len(g.partitions)), overtaken: s.OnOvertaken, progress: s.Progress}

@@ -17,7 +17,7 @@ const (
 	// comes whole.
 	fetchMaxBytes = 1 << 20
 	// A generation asks for fetchAllBytes over all its partitions, but for fetchLeastBytes of
-	// each. Of each one answer may wait to be taken and another one be on its way.
+	// each. Of each one answer is on its way or waits to be taken.
 	fetchAllBytes, fetchLeastBytes = 8 << 20, 64 << 10
 	// chunkBytes bounds what becomes of an answer whose batches are compressed.
 	chunkBytes = 4 << 20
