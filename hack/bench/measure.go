@@ -133,8 +133,7 @@ func (b *bench) run(ctx context.Context, r row) (res result, err error) {
 			return res, err
 		}
 	}
-	broker, _ := usageOf(b.brokers)
-	res.brokerCPU = -broker.cpu
+	res.brokerCPU = -usageOf(b.brokers).cpu
 	m, err := b.launch(r, t)
 	defer m.stop(ctx)
 	if err != nil {
@@ -153,8 +152,7 @@ func (b *bench) run(ctx context.Context, r row) (res result, err error) {
 			return res, errors.Join(err, m.died())
 		}
 	}
-	u, _ := usageOf(m.pids())
-	res.rss = u.rss
+	res.rss = usageOf(m.pids()).rss
 	return res, m.died()
 }
 
@@ -177,10 +175,8 @@ func (b *bench) drain(ctx context.Context, m members, t topics, cold, warm int64
 			first = now
 		case n >= cold && middle.n == 0:
 			middle = now
-			u, _ := usageOf(m.pids())
-			res.cpu = u.cpu
-			broker, _ := usageOf(b.brokers)
-			res.brokerCPU += broker.cpu
+			res.cpu = usageOf(m.pids()).cpu
+			res.brokerCPU += usageOf(b.brokers).cpu
 		}
 		if end = now; now.at.After(deadline) {
 			return fmt.Errorf("%d of %d records within %s", n, cold+warm, drainLimit)

@@ -61,7 +61,7 @@ func (b *bench) jars(ctx context.Context, pom, name string) (string, error) {
 		"-DoutputDirectory="+filepath.Join(dir, "jars"), "-DincludeScope=runtime").CombinedOutput()
 	if err != nil {
 		first, _, _ := strings.Cut(string(bytes.TrimSpace(out)), "\n")
-		return "", fmt.Errorf("Maven cannot bring the jars: %w: %s", err, first)
+		return "", fmt.Errorf("mvn cannot bring the jars: %w: %s", err, first)
 	}
 	return filepath.Join(dir, "jars"), os.WriteFile(kept, want, 0o644)
 }

@@ -90,7 +90,7 @@ func (c *cluster) append(ctx context.Context, topic kadm.TopicDetail, partition 
 	t.Topic, t.TopicID, t.Partitions = topic.Topic, topic.ID, []kmsg.ProduceRequestTopicPartition{p}
 	request := kmsg.NewPtrProduceRequest()
 	request.Acks, request.TimeoutMillis, request.Topics = -1, 10_000, []kmsg.ProduceRequestTopic{t}
-	response, err := c.client.Broker(1).Request(ctx, request)
+	response, err := c.client.Broker(int(topic.Partitions[int32(partition)].Leader)).Request(ctx, request)
 	if err != nil {
 		return err
 	}

@@ -16,21 +16,21 @@ type usage struct {
 	rss int64   // bytes, the sum of each process's peak
 }
 
-// usageOf reads what the processes have taken so far; all must run still. ok is false where /proc does not tell.
-func usageOf(pids []int) (u usage, ok bool) {
+// usageOf reads what the processes have taken so far; all must run still. It is nothing where there is no /proc.
+func usageOf(pids []int) (u usage) {
 	for _, pid := range pids {
 		cpu, err := cpuSeconds(pid)
 		if err != nil {
-			return usage{}, false
+			return usage{}
 		}
 		rss, err := peakRSS(pid)
 		if err != nil {
-			return usage{}, false
+			return usage{}
 		}
 		u.cpu += cpu
 		u.rss += rss
 	}
-	return u, true
+	return u
 }
 
 func cpuSeconds(pid int) (float64, error) {
