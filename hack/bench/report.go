@@ -31,9 +31,9 @@ type report struct {
 
 func (b *bench) report(ctx context.Context, results []result, benchmarks []benchmark) *report {
 	versions := []string{"Apache Kafka " + broker.Version, runtime.Version(), "kafka-go " + b.moduleVersion(ctx, "github.com/segmentio/kafka-go")}
-	for name, title := range map[string]string{"streams": "Kafka Streams", "spark": "Spark"} {
-		if v := b.rivals[name].version; v != "" {
-			versions = append(versions, title+" "+v)
+	for _, r := range []struct{ name, title string }{{"streams", "Kafka Streams"}, {"spark", "Spark"}} {
+		if v := b.rivals[r.name].version; v != "" {
+			versions = append(versions, r.title+" "+v)
 		}
 	}
 	bytes := b.blocks[false].bytes / int64(b.blocks[false].records)
@@ -43,6 +43,7 @@ func (b *bench) report(ctx context.Context, results []result, benchmarks []bench
 		fmt.Sprintf("One broker on the same machine, %d partitions, acks=all, no compression. %d records cold, %d warm; keys and values of %d bytes "+
 			"on average and six headers (the plain texts of the rivals: %d bytes and none).", partitions, b.events, b.warm, bytes, plain),
 	}
+	head = append(head, fmt.Sprintf("Latencies over %s after %s; starts measured at most %d times a row.", b.duration, b.settle, b.starts))
 	if b.note != "" {
 		head = append(head, "**"+b.note+"**")
 	}
