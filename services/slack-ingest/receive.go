@@ -40,7 +40,8 @@ func (s *service) socketOptions() socket.Options {
 		Opened: s.gate.Opened, While: s.gate.While,
 		Submit: s.dispatch.Submit, Drain: s.dispatch.Drain, Refuse: s.ingester.Refuse,
 		Connected:    func() { s.metrics.Connected.Set(1); s.link.Connected(); s.reread() },
-		Disconnected: func(err error) { s.metrics.Connected.Set(0); s.link.Disconnected(err) }, Silent: s.link.Silent,
+		Disconnected: func(err error) { s.metrics.Connected.Set(0); s.link.Disconnected(err) },
+		Silent:       func() { s.metrics.Connected.Set(0); s.link.Silent() },
 		Moved: s.channels.Moved, Missed: s.reread, Metrics: s.metrics, Log: s.log,
 	}
 }

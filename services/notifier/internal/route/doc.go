@@ -41,7 +41,7 @@
 // it. A lease, and the time for changing a message, begin when the loop was last seen
 // running, so that one that is woken inside a step sends nothing more. What it sent just
 // before and Slack answered too late it removes itself if another message stands; and a new
-// owner looks again for what its predecessor told within the last minute.
+// owner looks again for what its predecessor told in the last 45 s.
 //
 // # Pressure
 //
