@@ -95,7 +95,7 @@ func explain(err error) error {
 	case errors.Is(err, kafkago.SASLAuthenticationFailed):
 		hint = "the broker refused the user name or password: check kafka.sasl and its Secret"
 	case Denied(err):
-		hint = "the broker's ACLs do not allow it: grant the user what docs/acls.md lists for the operator"
+		hint = "the broker's ACLs do not allow it: grant the user what docs/spec/feedbackpipeline.md lists"
 	case errors.As(err, &authority):
 		hint = "the broker's certificate is signed by an authority that is not trusted: set kafka.tls.caRef"
 	case errors.As(err, &hostname):
