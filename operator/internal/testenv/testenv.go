@@ -43,7 +43,7 @@ func Need(t testing.TB, config *rest.Config) *rest.Config {
 	t.Helper()
 	_ = os.Getenv("KUBEBUILDER_ASSETS") // so that a cached result is one of the same API server
 	if config == nil {
-		t.Skip("no API server: run hack/tools/kubeassets once (make test does), or set KUBEBUILDER_ASSETS to the folder of etcd and kube-apiserver")
+		t.Skip("no API server: run hack/tools/kubeassets once, or set KUBEBUILDER_ASSETS to the folder of etcd and kube-apiserver")
 	}
 	return config
 }
