@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,11 @@ type EmbeddedOptions struct {
 	DataDir string
 	// Port of 127.0.0.1. 0: any free one.
 	Port int
+	// Listen is where it listens, such as :9092 for all interfaces, in place of Port of 127.0.0.1; it needs Advertise.
+	Listen string
+	// Advertise is the host:port by which clients reach it and which it tells them, such as kafka.dev.svc:9092.
+	// Default: 127.0.0.1 and the port.
+	Advertise string
 	// Full is told when the broker takes no records any more because the disk under DataDir is full, by an error that
 	// names the folder and the remedy, and with nil when it takes them again. It must not block. Default: nobody is told.
 	Full func(error)
@@ -34,6 +40,7 @@ type EmbeddedOptions struct {
 type Embedded struct {
 	cluster *kfake.Cluster
 	port    int
+	address string   // that clients are told
 	lock    *os.File // nil without a data folder
 	once    sync.Once
 }
@@ -42,11 +49,14 @@ type Embedded struct {
 // While the disk under the data folder is full it takes no records, and none that it took is lost; on a full disk it
 // does not start.
 func StartEmbedded(ctx context.Context, o EmbeddedOptions) (*Embedded, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
 	lock, err := lockDir(o.DataDir)
 	if err != nil {
 		return nil, err
 	}
-	e := &Embedded{port: o.Port, lock: lock}
+	e := &Embedded{port: o.Port, address: o.Advertise, lock: lock}
 	d := &disk{dir: o.DataDir, free: freeOn, tell: func(err error) {
 		if o.Full != nil {
 			o.Full(err)
@@ -58,7 +68,7 @@ func StartEmbedded(ctx context.Context, o EmbeddedOptions) (*Embedded, error) {
 			return nil, err
 		}
 	}
-	if e.port == 0 {
+	if e.port == 0 && o.Listen == "" {
 		free, err := ports.Free(ctx, 1)
 		if err != nil {
 			e.unlock()
@@ -66,7 +76,10 @@ func StartEmbedded(ctx context.Context, o EmbeddedOptions) (*Embedded, error) {
 		}
 		e.port = free[0]
 	}
-	options := []kfake.Opt{kfake.NumBrokers(1), kfake.Ports(e.port), kfake.ClusterID("embedded")}
+	if e.address == "" {
+		e.address = ports.Address(e.port)
+	}
+	options := []kfake.Opt{kfake.NumBrokers(1), kfake.Ports(e.port), kfake.ClusterID("embedded"), kfake.ListenFn(e.listenFn(ctx, o))}
 	if o.DataDir != "" {
 		options = append(options, kfake.DataDir(o.DataDir))
 	}
@@ -75,7 +88,7 @@ func StartEmbedded(ctx context.Context, o EmbeddedOptions) (*Embedded, error) {
 	}
 	if e.cluster, err = kfake.NewCluster(options...); err != nil {
 		e.unlock()
-		return nil, fmt.Errorf("start the embedded broker on %s: %w", ports.Address(e.port), err)
+		return nil, fmt.Errorf("start the embedded broker on %s: %w", cmp.Or(o.Listen, ports.Address(e.port)), err)
 	}
 	if o.DataDir != "" {
 		d.guard(e.cluster)
@@ -83,10 +96,10 @@ func StartEmbedded(ctx context.Context, o EmbeddedOptions) (*Embedded, error) {
 	return e, nil
 }
 
-// Bootstrap is the broker's one address.
-func (e *Embedded) Bootstrap() []string { return []string{ports.Address(e.port)} }
+// Bootstrap is the broker's one address, the advertised one.
+func (e *Embedded) Bootstrap() []string { return []string{e.address} }
 
-// Port is the port that it listens on.
+// Port is the port of 127.0.0.1 that it listens on; 0 with EmbeddedOptions.Listen.
 func (e *Embedded) Port() int { return e.port }
 
 // Env tells a program of this broker, see the Env constants.
