@@ -69,6 +69,15 @@ e2e-acls: build ## Prove docs/acls.md, row by row, on a real Kafka that allows n
 e2e-readiness: build ## Break each component in turn: health says so within 45 s, with the remedy. LANES=x,kafka for some
 	cd hack && go test -tags e2e -count=1 -timeout 30m -parallel 12 -v ./e2e/readiness
 
+.PHONY: images
+images: ## Build all images with ko: KO_DOCKER_REPO=registry to push, or LOAD="kind load image-archive"; TAG=dev
+	@hack/cluster/images
+
+.PHONY: e2e-cluster
+e2e-cluster: ## Install the chart on the cluster of KUBECONFIG and see feedback flow; E2E_IMAGES=registry/folder:tag has the images
+	@if [ -n "$$KUBECONFIG" ]; then cd hack && go test -tags e2e -count=1 -timeout 20m -v ./cluster/e2e; \
+	else echo "SKIPPED: KUBECONFIG names no cluster, see charts/feedback-pipeline"; fi
+
 $(BROKER): $(wildcard hack/kafka/*.go hack/kafka/broker/*.go)
 	@mkdir -p bin
 	cd hack && go build -o ../bin/ ./kafka
@@ -120,14 +129,16 @@ breaking: ## Check that the contract on the wire still reads what the last relea
 	cd proto && $(abspath $(shell $(TOOL) buf)) breaking --against feedback/v1/release.binpb
 
 .PHONY: generate
-generate: ## Write the generated code anew: Protobuf, deepcopy, the resource's schema
+generate: ## Write the generated code anew: Protobuf, deepcopy, the resource's schema, and what the chart takes over
 	cd proto && PATH="$$(dirname $$(../$(TOOL) protoc-gen-go)):$$(dirname $$(../$(TOOL) protoc-gen-go-grpc)):$$PATH" $$(../$(TOOL) buf) generate
 	cd proto && $$(../$(TOOL) buf) build -o feedback/v1/descriptor.binpb
 	cd operator && $$(../$(TOOL) controller-gen) object paths=./api/... crd:maxDescLen=1000,allowDangerousTypes=true paths=./api/... output:crd:dir=config/crd
+	cp operator/config/crd/feedbackpipeline.dev_feedbackpipelines.yaml charts/feedback-pipeline/files/crd.yaml
+	cp operator/config/rbac/rules.yaml charts/feedback-pipeline/files/rbac.yaml
 
 .PHONY: generate-check
 generate-check: generate ## Fail if the generated code is not what is committed
-	@git diff --exit-code --stat -- proto operator || { echo "generated code is not up to date: run make generate and commit"; exit 1; }
+	@git diff --exit-code --stat -- proto operator charts || { echo "generated code is not up to date: run make generate and commit"; exit 1; }
 
 .PHONY: clean
 clean: ## Remove what was built, and the demo's data
