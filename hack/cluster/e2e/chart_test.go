@@ -34,7 +34,7 @@ func TestChart(t *testing.T) {
 	values := append([]string{"--set", "devKafka.enabled=true,simulator.enabled=true,demo.enabled=true"}, c.images()...)
 	values = append(values, c.volume()...)
 
-	c.helm(append([]string{"install", release, "charts/feedback-pipeline", "--wait", "--timeout", "5m"}, values...)...)
+	c.helm(append([]string{"install", release, "charts/feedback-pipeline", "--take-ownership", "--wait", "--timeout", "5m"}, values...)...)
 	c.step("helm install is done")
 	c.ready(demo, 3*time.Minute)
 	c.flows(simulator, "negative-feedback", 2*time.Minute)
@@ -82,6 +82,7 @@ func (c *cluster) volume() []string {
 func (c *cluster) suite() {
 	c.Helper()
 	out := c.helm("test", release, "--logs", "--timeout", "4m")
+	out = out[max(0, strings.LastIndex(out, "POD LOGS:")):] // helm shows them once for each object of the test
 	for line := range strings.Lines(out) {
 		if strings.HasPrefix(line, "ok ") {
 			c.step("helm test: %s", strings.TrimSpace(line))

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -66,10 +65,13 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// root is the repository's.
+// root is the repository's folder; tests run in that of their package.
 func root() string {
-	_, file, _, _ := runtime.Caller(0)
-	return filepath.Join(filepath.Dir(file), "..", "..", "..")
+	folder, err := filepath.Abs("../../..")
+	if err != nil {
+		panic(err)
+	}
+	return folder
 }
 
 // tool is the path of a development tool.
