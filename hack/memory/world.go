@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -73,7 +74,7 @@ func (w *world) start() error {
 }
 
 func (w *world) launch(name string, env []string) error {
-	log, err := os.Create(filepath.Join(w.dir, name))
+	log, err := os.Create(filepath.Join(w.dir, w.prefix+"."+name+".log"))
 	if err != nil {
 		return err
 	}
@@ -107,24 +108,56 @@ func (w *world) ready(address string) error {
 	})
 }
 
-// fill writes the trial's events to the topic of events, as fast as the broker takes them. No two texts are the same.
+// fill writes the trial's events as fast as the broker takes them: to the topic of events and, where the trial says so,
+// scored to that of scored ones. No two texts are the same.
 func (w *world) fill() error {
 	words := strings.Repeat("I hate how slow the portal is today. ", w.bytes/37+1)[:w.bytes]
-	now := timestamppb.Now()
-	var failed error
+	now, score := timestamppb.Now(), 0.1
+	out := w.writer()
 	for i := range w.records {
-		id := fmt.Sprintf("slack:T1:C1:%d.%06d", 1_700_000_000+i, i)
-		value, err := proto.Marshal(&feedbackv1.Event{Id: id, Source: "community", Kind: feedbackv1.SourceKind_SOURCE_KIND_SLACK,
-			Text: fmt.Sprintf("%d %s", i, words), Language: "en", Author: &feedbackv1.Author{Handle: "somebody"}, CreatedAt: now, RevisedAt: now, IngestedAt: now})
-		if err != nil {
-			return err
+		e := &feedbackv1.Event{Id: fmt.Sprintf("slack:T1:C1:%d.%06d", 1_700_000_000+i, i), Source: "community", Kind: feedbackv1.SourceKind_SOURCE_KIND_SLACK,
+			Text: fmt.Sprintf("%d %s", i, words), Language: "en", Author: &feedbackv1.Author{Handle: "somebody"}, CreatedAt: now, RevisedAt: now, IngestedAt: now}
+		out.write("feedback", e.GetId(), e)
+		if w.scored {
+			out.write("scored", e.GetId(), &feedbackv1.ScoredEvent{Event: e, ScoredAt: now, Sentiment: &feedbackv1.Sentiment{Score: &score, Language: &feedbackv1.Language{Tag: "en"}}})
 		}
-		w.client.Produce(w.ctx, &kgo.Record{Topic: w.prefix + ".feedback", Key: []byte(id), Value: value}, func(_ *kgo.Record, err error) {
-			failed = errors.Join(failed, err)
-		})
 	}
-	return errors.Join(w.client.Flush(w.ctx), failed)
+	return out.end()
 }
+
+// tell writes what the notifier has to remember: cards of the route that tells each.
+func (w *world) tell() error {
+	out := w.writer()
+	for i := range w.told {
+		said := timestamppb.New(time.Now().Add(-time.Duration(w.told-i) * 100 * time.Millisecond))
+		n := &feedbackv1.Notification{EventId: fmt.Sprintf("slack:T0123456789:C0123456789:%d.%06d", said.GetSeconds(), i), Route: "each", Count: 1,
+			State:       feedbackv1.Notification_STATE_POSTED,
+			Place:       &feedbackv1.Place{ChannelId: "C0123456789", ChannelName: "negative-feedback", Ts: fmt.Sprintf("%d.%06d", said.GetSeconds(), i)},
+			CollapseKey: fmt.Sprintf("text:%024x", i), ObservedAt: said, CreatedAt: said}
+		out.write("notifications", n.GetEventId()+"/"+n.GetRoute(), n)
+	}
+	return out.end()
+}
+
+// writer writes records to the trial's topics. Its first error is told at the end.
+type writer struct {
+	*world
+	failed error
+}
+
+func (w *world) writer() *writer { return &writer{world: w} }
+
+func (w *writer) write(topic, key string, value proto.Message) {
+	data, err := proto.Marshal(value)
+	if err != nil {
+		panic(fmt.Sprintf("encode %s: %v", key, err)) // it is made here
+	}
+	w.client.Produce(w.ctx, &kgo.Record{Topic: w.prefix + "." + topic, Key: []byte(key), Value: data}, func(_ *kgo.Record, err error) {
+		w.failed = cmp.Or(w.failed, err)
+	})
+}
+
+func (w *writer) end() error { return errors.Join(w.client.Flush(w.ctx), w.failed) }
 
 // drained waits until the scorer and both routes have read all that there is; else the error says what is left.
 func (w *world) drained(limit time.Duration) error {
@@ -145,6 +178,20 @@ func (w *world) drained(limit time.Duration) error {
 		}
 		if len(left) > 0 {
 			return errors.New(strings.Join(left, ", "))
+		}
+		return nil
+	})
+}
+
+// remembered waits until the notifier's routes have read what was told.
+func (w *world) remembered(limit time.Duration) error {
+	return w.until(limit, func() error {
+		log, err := os.ReadFile(w.programs[2].Log)
+		if err != nil {
+			return err
+		}
+		if n := strings.Count(string(log), "remembered what was told"); n < 2 {
+			return fmt.Errorf("%d of 2 routes have read what was told", n)
 		}
 		return nil
 	})

@@ -38,6 +38,7 @@ func notifier(p *v1alpha1.FeedbackPipeline, o Options) (client.Object, error) {
 		replicas:  new(int32(1)),
 		strategy:  oneMore(),
 		requests:  requests("10m", "48Mi"),
+		limit:     "512Mi", // half of it is for what was told: 800,000 events
 	}
 	w.env.set("START_OFFSET", string(p.Spec.StartOffset))
 	if err := w.env.setJSON("ROUTES", settings(p)); err != nil {

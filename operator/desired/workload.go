@@ -1,6 +1,7 @@
 package desired
 
 import (
+	"cmp"
 	"strconv"
 	"time"
 
@@ -45,6 +46,7 @@ type workload struct {
 	strategy  appsv1.DeploymentStrategy
 	ports     []corev1.ContainerPort // beside metrics
 	requests  corev1.ResourceList
+	limit     string // of memory; "" is 256Mi
 }
 
 // selector are the labels that tell w's pods from all others. They never change: a Deployment's selector is immutable.
@@ -140,7 +142,7 @@ func (w workload) container(o Options) corev1.Container {
 		Ports:                    append([]corev1.ContainerPort{{Name: "metrics", ContainerPort: metricsPort}}, w.ports...),
 		LivenessProbe:            probe("/healthz", 10, 3),
 		ReadinessProbe:           probe("/readyz", 5, 2),
-		Resources:                corev1.ResourceRequirements{Requests: w.requests, Limits: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("256Mi")}},
+		Resources:                corev1.ResourceRequirements{Requests: w.requests, Limits: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse(cmp.Or(w.limit, "256Mi"))}},
 		TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
 		SecurityContext: &corev1.SecurityContext{
 			AllowPrivilegeEscalation: new(false),

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"os"
-	"strconv"
-	"strings"
+	"runtime/debug"
 
 	"github.com/feedback-pipelines/feedback-pipelines/services/notifier/internal/memory"
 )
@@ -13,6 +11,10 @@ const (
 	leastTold = 10_000
 	// unlimited is for how much memory the process is made where nothing limits it.
 	unlimited = 2 << 30
+	// What waits in a route to be told, and what its consumer asks for at once, is as much as
+	// there is room for, between these.
+	leastWaiting, mostWaiting = 4 << 20, 32 << 20
+	leastAsked, mostAsked     = 1 << 20, 8 << 20
 )
 
 // maxTold is how many events each of the routes may remember in a process of so many bytes:
@@ -22,16 +24,18 @@ func maxTold(limit int64, routes int) int {
 	return min(max(share, leastTold), memory.MaxTold)
 }
 
-// memoryLimit is how many bytes the process's control group may take.
-func memoryLimit() int64 {
-	for _, file := range []string{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"} {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			continue
-		}
-		if n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil && n > 0 {
-			return min(n, unlimited)
-		}
-	}
-	return unlimited
+// maxWaiting is how many bytes of events may wait in each of the routes: an eighth of the process's
+// is for that.
+func maxWaiting(limit int64, routes int) int {
+	return min(max(int(limit/8/int64(routes)), leastWaiting), mostWaiting)
 }
+
+// maxAsked is how many bytes each route's consumer asks for at once. Two batches of at most
+// as many may be in hand besides: together an eighth of the process's.
+func maxAsked(limit int64, routes int) int {
+	return min(max(int(limit/32/int64(routes)), leastAsked), mostAsked)
+}
+
+// memoryLimit is how many bytes Go may manage: GOMEMLIMIT, which package run sets by the
+// container's limit.
+func memoryLimit() int64 { return min(debug.SetMemoryLimit(-1), unlimited) }

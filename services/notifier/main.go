@@ -94,7 +94,7 @@ func own(ctx context.Context, p *run.Process, cfg *config, client *kafka.Client,
 		OnError: func(err error) {
 			r.Consuming(group, err)
 		},
-		OnOvertaken: r.Overtaken, Progress: kafka.NewProgress(p.Metrics, group, cfg.Topics.Scored),
+		OnOvertaken: r.Overtaken, MaxBytes: maxAsked(memoryLimit(), len(cfg.Routes)), Progress: kafka.NewProgress(p.Metrics, group, cfg.Topics.Scored),
 	}
 	go r.WatchProgress(ctx, group, stuckAfter, s.Progress.Still)
 	return client.Consume(ctx, s, func(ctx context.Context, g *kafka.Generation) error { return r.Own(ctx, p.Work(), g) })
@@ -133,7 +133,7 @@ func newRoutes(p *run.Process, cfg *config, client *kafka.Client, reporter *heal
 			},
 			Sink:  to,
 			Pace:  func(id string) *sink.Pacer { return pacers.For(rc.Slack.APIURL + " " + cmp.Or(normal(id), channel)) },
-			Quota: a.quota, MaxTold: most, Buried: buried,
+			Quota: a.quota, MaxTold: most, MaxWaiting: maxWaiting(memoryLimit(), len(cfg.Routes)), Buried: buried,
 			Health: reporter, Metrics: metrics, Traces: traces, Log: p.Log.With("route", rc.Name),
 		})
 	}

@@ -13,7 +13,7 @@ import (
 
 // A batch is bounded by what it weighs: 500 records of a megabyte would be half a gigabyte.
 func TestABatchIsBoundedInBytes(t *testing.T) {
-	g := &Generation{maxBatch: 500, chunks: make(chan []Record, 100)}
+	g := &Generation{maxBatch: 500, maxBytes: batchBytes, chunks: make(chan []Record, 100)}
 	value := make([]byte, 1_000_000)
 	for i := range int64(12) {
 		g.chunks <- []Record{{Offset: 2 * i, Value: value}, {Offset: 2*i + 1, Value: value}}
@@ -38,9 +38,12 @@ func TestABatchIsBoundedInBytes(t *testing.T) {
 
 func TestFetchBytes(t *testing.T) {
 	for partitions, want := range map[int]int{0: 1 << 20, 1: 1 << 20, 6: 1 << 20, 32: 256 << 10, 1000: 64 << 10} {
-		if got := fetchBytes(partitions); got != want {
-			t.Errorf("fetchBytes(%d) = %d, want %d", partitions, got, want)
+		if got := fetchBytes(fetchAllBytes, partitions); got != want {
+			t.Errorf("fetchBytes of %d partitions = %d, want %d", partitions, got, want)
 		}
+	}
+	if got, want := fetchBytes(1<<20, 6), 1<<20/6; got != want {
+		t.Errorf("fetchBytes of 1 MB over 6 partitions = %d, want %d", got, want)
 	}
 }
 

@@ -53,8 +53,11 @@ type Subscription struct {
 	Start Start
 	// Exclusive gives all partitions to one member, the oldest; the others stand by.
 	Exclusive bool
-	// MaxBatch bounds what Fetch returns; default 500. So do 4 MB, whichever comes first.
+	// MaxBatch bounds what Fetch returns; default 500. So do 4 MB and MaxBytes, whichever comes first.
 	MaxBatch int
+	// MaxBytes is what is asked for at once over all partitions, but for 64 kB of each, and one
+	// batch of records whatever its size. Default 8 MB.
+	MaxBytes int
 	// OnError is told of what does not end Consume: it is retried. It is told nil when all that
 	// failed works again. May be nil.
 	OnError func(error)
@@ -118,6 +121,9 @@ func (s *Subscription) setDefaults() {
 	if s.MaxBatch <= 0 {
 		s.MaxBatch = defaultMaxBatch
 	}
+	if s.MaxBytes <= 0 {
+		s.MaxBytes = fetchAllBytes
+	}
 	if s.OnError == nil {
 		s.OnError = func(error) {}
 	}
@@ -133,7 +139,7 @@ func (c *Client) generation(ctx, ended context.Context, s Subscription, wrong *t
 	defer context.AfterFunc(ctx, cancel)()
 
 	g := &Generation{
-		ID: gen.ID, topic: s.Topic, maxBatch: s.MaxBatch, commit: func(o map[string]map[int]int64) error { return c.explain(gen.CommitOffsets(o)) }, wrong: wrong, progress: s.Progress,
+		ID: gen.ID, topic: s.Topic, maxBatch: s.MaxBatch, maxBytes: min(batchBytes, s.MaxBytes), commit: func(o map[string]map[int]int64) error { return c.explain(gen.CommitOffsets(o)) }, wrong: wrong, progress: s.Progress,
 		start: map[int]int64{}, done: map[int]int64{}, committed: map[int]int64{},
 	}
 	for _, a := range gen.Assignments[s.Topic] {
@@ -147,7 +153,7 @@ func (c *Client) generation(ctx, ended context.Context, s Subscription, wrong *t
 	g.chunks = make(chan []Record) // each fetcher holds one while the next batch is not asked for
 	var running sync.WaitGroup
 	for _, p := range g.partitions {
-		fetch := &fetcher{client: c, topic: s.Topic, partition: p, offset: g.start[p], maxBytes: fetchBytes(len(g.partitions)), overtaken: s.OnOvertaken, progress: s.Progress}
+		fetch := &fetcher{client: c, topic: s.Topic, partition: p, offset: g.start[p], maxBytes: fetchBytes(s.MaxBytes, len(g.partitions)), overtaken: s.OnOvertaken, progress: s.Progress}
 		running.Go(func() {
 			fetch.run(gctx, g.chunks, func(err error) {
 				if err != nil {
@@ -235,6 +241,7 @@ type Generation struct {
 	topic      string
 	partitions []int
 	maxBatch   int
+	maxBytes   int
 	start      map[int]int64
 	chunks     chan []Record
 	rest       []Record // of a chunk that did not fit into the last batch
@@ -251,10 +258,10 @@ type Generation struct {
 func (g *Generation) Partitions() []int { return g.partitions }
 
 // Fetch waits for a first record, takes what else is there, up to the subscription's
-// MaxBatch and 4 MB, and returns them in order within each partition. It returns ctx's error when
+// MaxBatch and bytes, and returns them in order within each partition. It returns ctx's error when
 // ctx ends.
 func (g *Generation) Fetch(ctx context.Context) ([]Record, error) {
-	room := batchBytes
+	room := g.maxBytes
 	batch := g.take(nil, &room)
 	if len(batch) == 0 {
 		select {

@@ -16,8 +16,8 @@ const (
 	// fetchMaxBytes is what a broker is asked for at once; a batch of records that is larger
 	// comes whole.
 	fetchMaxBytes = 1 << 20
-	// A generation asks for fetchAllBytes over all its partitions, but for fetchLeastBytes of
-	// each. Of each one answer is on its way or waits to be taken.
+	// A generation asks for fetchAllBytes over all its partitions, or what its subscription
+	// says, but for fetchLeastBytes of each. Of each one answer is on its way or waits to be taken.
 	fetchAllBytes, fetchLeastBytes = 8 << 20, 64 << 10
 	// chunkBytes bounds what becomes of an answer whose batches are compressed.
 	chunkBytes = 4 << 20
@@ -46,9 +46,10 @@ type fetcher struct {
 	end       int64     // of the partition, as the last answer told it
 }
 
-// fetchBytes is what one of so many partitions of a generation is asked for at once.
-func fetchBytes(partitions int) int {
-	return min(fetchMaxBytes, max(fetchAllBytes/max(partitions, 1), fetchLeastBytes))
+// fetchBytes is what one of so many partitions of a generation is asked for at once, where all
+// together may give so much.
+func fetchBytes(all, partitions int) int {
+	return min(fetchMaxBytes, max(all/max(partitions, 1), fetchLeastBytes))
 }
 
 // next returns records in order of offset, or none if there was nothing new for

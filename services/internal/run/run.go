@@ -54,6 +54,7 @@ func runMain[C Configuration](ctx context.Context, name string, cfg C, args, env
 	common := cfg.Common()
 	log := newLogger(stderr, common).With("service", name, "pipeline", common.Pipeline)
 	slog.SetDefault(log)
+	limitMemory(log, memoryFiles)
 	traces, err := newTraces(ctx, name, common, environ, log)
 	if err != nil {
 		fmt.Fprintf(stderr, "%s: %v\n", name, err)

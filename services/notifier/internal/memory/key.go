@@ -3,12 +3,17 @@ package memory
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"io"
 	"regexp"
 	"strings"
 	"unicode"
 
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
 )
+
+// maxPlain is how many bytes at the head of a text are made plain for its key; a copy of a longer one
+// must be the same behind them, letter for letter.
+const maxPlain = 16 << 10
 
 var noise = regexp.MustCompile(`(?i)\bhttps?://\S+|[@＠][\p{L}\p{N}_.\-]+|^rt\s`)
 
@@ -32,12 +37,15 @@ func Keys(e *feedbackv1.Event) []string {
 // textKey is a hash of a text without what differs between copies: case, white space,
 // punctuation at the ends, links and mentions.
 func textKey(text string) string {
+	text, rest := text[:min(len(text), maxPlain)], text[min(len(text), maxPlain):]
 	plain := noise.ReplaceAllString(strings.ToLower(text), " ")
 	words := strings.FieldsFunc(plain, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) })
 	plain = strings.TrimFunc(strings.Join(words, " "), func(r rune) bool { return unicode.IsPunct(r) || unicode.IsSpace(r) })
-	if plain == "" {
+	if plain == "" && rest == "" {
 		return ""
 	}
-	sum := sha256.Sum256([]byte(plain))
-	return "text:" + hex.EncodeToString(sum[:12])
+	hash := sha256.New()
+	_, _ = io.WriteString(hash, plain)
+	_, _ = io.WriteString(hash, rest)
+	return "text:" + hex.EncodeToString(hash.Sum(nil)[:12])
 }

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -138,6 +139,10 @@ func TestKeys(t *testing.T) {
 		if got := textKey(empty); got != "" {
 			t.Errorf("textKey(%q) = %q, want none", empty, got)
 		}
+	}
+	long := strings.Repeat("Azure is down. ", maxPlain)
+	if textKey(long+"now") != textKey(strings.ToUpper(long[:1000])+long[1000:]+"now") || textKey(long+"now") == textKey(long+"again") {
+		t.Error("a long text's key, want that of its copy, and another one for another end")
 	}
 	repost := Keys(&feedbackv1.Event{Id: "x:2", Text: "RT @ada: hello", RepostOf: "x:1"})
 	if repost[0] != "x:1" {

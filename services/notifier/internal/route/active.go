@@ -184,7 +184,7 @@ func (a *active) take(batch []kafka.Record) {
 
 // full tells that nothing more is taken for now: lag grows in Kafka instead.
 func (a *active) full() bool {
-	return len(a.byID) >= maxDigest || len(a.revising) >= maxDigest || a.bytes > maxBytes || a.track.held() > maxHeld
+	return len(a.byID) >= maxDigest || len(a.revising) >= maxDigest || a.bytes > a.maxWaiting() || a.track.held() > maxHeld
 }
 
 // checkPause notices that the process was stopped and then holds still until a heartbeat
@@ -282,7 +282,7 @@ func (a *active) nextTold(now time.Time) func(context.Context) {
 	case n == 0:
 		a.burst = a.burst && now.Before(a.burstNext)
 		return nil
-	case len(a.byID) >= maxDigest || a.bytes > maxBytes:
+	case len(a.byID) >= maxDigest || a.bytes > a.maxWaiting():
 		return a.makeDigest
 	case a.Digest:
 		// Just gained, what waits in Kafka is taken first, so that it becomes one digest.
@@ -352,3 +352,5 @@ func (a *active) forget(before time.Time) {
 }
 
 func (a *active) maxTold() int { return cmp.Or(a.MaxTold, memory.MaxTold) }
+
+func (a *active) maxWaiting() int { return cmp.Or(a.MaxWaiting, maxBytes) }

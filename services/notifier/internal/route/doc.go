@@ -66,10 +66,10 @@
 // # Memory
 //
 // What became of an event is remembered for seven days, or for a day longer than its
-// maxAge, and for so many events as the process has memory for: half of its limit divided by
+// maxAge, and for so many events as the process has memory for: half of GOMEMLIMIT divided by
 // its routes, at 300 bytes an event (less is used), and a million a route at most. An event
 // that is forgotten for its age and comes again is older than maxAge and skipped. One that is
 // forgotten for want of room may be told again if it comes again or is edited; the log says
 // so, and feedback_notifications_remembered_since_seconds how far back the memory goes. At
-// most 5,000 events or 32 MB wait.
+// most 5,000 events wait, or an eighth of GOMEMLIMIT divided by the routes, 4 to 32 MB.
 package route

@@ -30,7 +30,7 @@ const (
 	BurstPause = 30 * time.Second
 	// maxDigest is how many events one digest tells; its record holds their ids.
 	maxDigest = 5000
-	// maxBytes bounds the waiting events; maxHeld the records that are held behind the oldest
+	// maxBytes bounds the waiting events where MaxWaiting does not; maxHeld the records that are held behind the oldest
 	// untold one.
 	maxBytes = 32 << 20
 	maxHeld  = 500_000
@@ -134,7 +134,9 @@ type Route struct {
 	// MaxTold is how many events are remembered at most, whatever their age; 0 means
 	// memory.MaxTold.
 	MaxTold int
-	Sink    Sink
+	// MaxWaiting is how many bytes of events wait before nothing more is fetched; 0 means 32 MB.
+	MaxWaiting int
+	Sink       Sink
 	// Pace gives the turns of a channel by its id, and before that is known, for "", by the
 	// name that is configured. Routes to one channel get the same.
 	Pace func(channel string) *sink.Pacer
