@@ -80,7 +80,7 @@ func (w *world) launch(name string, env []string) error {
 	}
 	defer func() { _ = log.Close() }()              // the process has its own
 	cmd := exec.Command(filepath.Join(w.bin, name)) //nolint:noctx // ends by stop
-	cmd.Env = append(env, "PIPELINE=memory/memory", "PATH="+os.Getenv("PATH"), "HOME="+os.Getenv("HOME"))
+	cmd.Env = append(env, "PIPELINE=memory/memory", "PATH="+os.Getenv("PATH"), "HOME="+os.Getenv("HOME"), "GOMEMLIMIT="+os.Getenv("GOMEMLIMIT"))
 	cmd.Stdout, cmd.Stderr = log, log
 	p, err := proc.Start(cmd)
 	if err != nil {
