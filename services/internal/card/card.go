@@ -241,7 +241,11 @@ func link(e *feedbackv1.Event) string {
 // safeURL returns an http(s) address as it may stand in a Slack link, empty for anything
 // else.
 func safeURL(s string) string {
-	u, err := url.Parse(strings.TrimSpace(s))
+	s = strings.TrimSpace(s)
+	if len(s) > urlLimit {
+		return ""
+	}
+	u, err := url.Parse(s)
 	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.User != nil {
 		return ""
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -137,6 +138,48 @@ func TestMrkdwn(t *testing.T) {
 				t.Errorf("mrkdwn(%q, %q) = %q, want %q", c.in, c.words, got, c.want)
 			}
 		})
+	}
+}
+
+// A text as large as a record may be costs a card no more than what it looks at.
+func TestALongTextIsNotWorkedThrough(t *testing.T) {
+	const long = 900_000
+	for _, c := range []struct{ name, text string }{
+		{"one line", strings.Repeat("a", long)},
+		{"many lines", strings.Repeat("down again\n", long/11)},
+		{"not UTF-8", strings.Repeat("\xff", long)},
+		{"marks", "a" + strings.Repeat("\u0301", long/2)},
+		{"nothing to see, then a word", strings.Repeat("\u200b", long/3) + "down"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := event(text(c.text), func(s *feedbackv1.ScoredEvent) { s.Event.Url = "https://example.com/" + c.text })
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			built := Build(s, Options{Route: "negative", Keywords: []string{"down"}})
+			runtime.ReadMemStats(&after)
+			safe(t, built)
+			if got, want := after.TotalAlloc-before.TotalAlloc, uint64(2<<20); got > want {
+				t.Errorf("a card of %d bytes took %d bytes, want at most %d", len(c.text), got, want)
+			}
+			if !strings.Contains(built.Text, ellipsis) {
+				t.Errorf("Text = %q, want one that ends with %s", built.Text, ellipsis)
+			}
+			if quoted := built.Blocks[0].(*slack.SectionBlock).Text.Text; !strings.HasSuffix(quoted, ellipsis) {
+				t.Errorf("quote = %.40q, want one that ends with %s", quoted, ellipsis)
+			}
+		})
+	}
+}
+
+func TestHeadCutsBetweenRunes(t *testing.T) {
+	for i := range utf8.UTFMax {
+		shown, more := head(strings.Repeat("x", i) + strings.Repeat("\U0001F600", maxLooked/4+1))
+		if !more || !utf8.ValidString(shown) || len(shown) > maxLooked || len(shown) <= maxLooked-utf8.UTFMax {
+			t.Errorf("head behind %d bytes: %d bytes, more %v, valid %v, want whole runes of %d bytes at most", i, len(shown), more, utf8.ValidString(shown), maxLooked)
+		}
+	}
+	if shown, more := head("whole"); shown != "whole" || more {
+		t.Errorf("head(whole) = %q, %v, want all of it", shown, more)
 	}
 }
 

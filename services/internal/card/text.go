@@ -16,7 +16,21 @@ const (
 	maxMarks = 6
 	// Longer keywords are not marked.
 	maxKeyword = 200
+	// Of a text no more bytes than these are looked at: many times what any part of a card shows.
+	maxLooked = 64 << 10
 )
+
+// head is the part of text that is looked at, and tells whether there is more of it.
+func head(text string) (string, bool) {
+	if len(text) <= maxLooked {
+		return text, false
+	}
+	end := maxLooked
+	for end > maxLooked-utf8.UTFMax && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end], true
+}
 
 // clean makes text of unknown origin fit to be shown: valid UTF-8, no control
 // characters, no characters that turn the direction of what follows, at most one empty
@@ -161,15 +175,23 @@ type writer struct {
 // mrkdwn returns text as Slack's mrkdwn that shows it literally, with the given words
 // bold, every line beginning with prefix. The result is at most limit UTF-16 units long,
 // and of the text at most chars characters; what is cut is cut between characters and
-// ends with "…".
+// ends with "…". A text's first 64 KiB are all that is looked at.
 func mrkdwn(text string, words []string, prefix string, chars, limit int) string {
-	rs := []rune(clean(text))
+	shown, more := head(text)
+	return render([]rune(clean(shown)), more, words, prefix, chars, limit)
+}
+
+// render is mrkdwn of a text that is clean; more tells that it goes on behind rs.
+func render(rs []rune, more bool, words []string, prefix string, chars, limit int) string {
 	if len(rs) == 0 {
+		if more {
+			return prefix + ellipsis
+		}
 		return ""
 	}
 	// What lies far behind the limit can't be shown and need not be looked at.
 	if most := 16*chars + 16; len(rs) > most {
-		rs = rs[:most]
+		rs, more = rs[:most], true
 	}
 	marks := marked(rs, words)
 	w := &writer{left: limit - units(ellipsis) - 2*units(gap) - 1, line: prefix}
@@ -181,6 +203,9 @@ func mrkdwn(text string, words []string, prefix string, chars, limit int) string
 		}
 		w.count++
 		i += n
+	}
+	if more {
+		return w.cut(rs[len(rs)-1])
 	}
 	w.endBold(false)
 	return w.b.String()
@@ -282,5 +307,6 @@ func inWord(rs []rune, marks []bool, i int) bool {
 
 // inline returns text of unknown origin on one line, safe, at most chars characters.
 func inline(text string, chars int) string {
-	return mrkdwn(strings.Join(strings.Fields(clean(text)), " "), nil, "", chars, 8*chars+8)
+	shown, more := head(text)
+	return render([]rune(strings.Join(strings.Fields(clean(shown)), " ")), more, nil, "", chars, 8*chars+8)
 }
