@@ -8,10 +8,14 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+	"time"
 
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 )
+
+// startTimeout is for a machine on which other tests take all processors.
+const startTimeout = 3 * time.Minute
 
 // Run starts an API server that has the resource, runs the tests of a package with its configuration and stops it. It
 // returns what os.Exit takes. Without the two programs the configuration is nil, and the tests have to call Need.
@@ -21,8 +25,9 @@ func Run(m *testing.M, use func(*rest.Config)) int {
 		return m.Run()
 	}
 	environment := &envtest.Environment{
-		BinaryAssetsDirectory: assets,
-		CRDDirectoryPaths:     []string{filepath.Join(root(), "operator", "config", "crd")}, ErrorIfCRDPathMissing: true,
+		BinaryAssetsDirectory:    assets,
+		ControlPlaneStartTimeout: startTimeout, ControlPlaneStopTimeout: startTimeout,
+		CRDDirectoryPaths: []string{filepath.Join(root(), "operator", "config", "crd")}, ErrorIfCRDPathMissing: true,
 	}
 	config, err := environment.Start()
 	if err != nil {
@@ -53,9 +58,9 @@ func assets() string {
 	if folder := os.Getenv("KUBEBUILDER_ASSETS"); folder != "" {
 		return folder
 	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return ""
+	cache := os.Getenv("XDG_CACHE_HOME") // on all systems: as hack/tools/kubeassets has it
+	if home, err := os.UserHomeDir(); cache == "" && err == nil {
+		cache = filepath.Join(home, ".cache")
 	}
 	folder := filepath.Join(cache, "feedback-pipelines", "kubeassets")
 	if _, err := os.Stat(filepath.Join(folder, "version")); err != nil {

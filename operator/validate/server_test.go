@@ -1,6 +1,3 @@
-//go:build envtest
-
-// Run with a real API server: KUBEBUILDER_ASSETS=<folder of etcd and kube-apiserver> go test -tags envtest ./validate
 package validate
 
 import (
@@ -12,28 +9,23 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	"sigs.k8s.io/yaml"
+
+	"github.com/feedback-pipelines/feedback-pipelines/operator/internal/testenv"
 )
+
+var apiServer *rest.Config
+
+func TestMain(m *testing.M) {
+	os.Exit(testenv.Run(m, func(c *rest.Config) { apiServer = c }))
+}
 
 // TestServer runs the tables of rules against a real API server that took the generated definition, so that what is
 // said without a server is what a server says.
 func TestServer(t *testing.T) {
-	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
-		t.Fatal("KUBEBUILDER_ASSETS is not set; name the folder that holds etcd and kube-apiserver")
-	}
-	environment := &envtest.Environment{CRDDirectoryPaths: []string{filepath.Join("..", "config", "crd")}, ErrorIfCRDPathMissing: true}
-	config, err := environment.Start()
-	if err != nil {
-		t.Fatalf("start the API server: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := environment.Stop(); err != nil {
-			t.Errorf("stop the API server: %v", err)
-		}
-	})
-	api, err := client.New(config, client.Options{})
+	api, err := client.New(testenv.Need(t, apiServer), client.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,3 @@
-//go:build envtest
-
-// Run with a real API server: KUBEBUILDER_ASSETS=<folder of etcd and kube-apiserver> go test -tags envtest ./desired
 package desired_test
 
 import (
@@ -13,27 +10,22 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
+
+	"github.com/feedback-pipelines/feedback-pipelines/operator/internal/testenv"
 )
+
+var apiServer *rest.Config
+
+func TestMain(m *testing.M) {
+	os.Exit(testenv.Run(m, func(c *rest.Config) { apiServer = c }))
+}
 
 // TestServerTakesWhatIsRendered applies what Render gives to a real API server, twice: the second time nothing
 // changes. The pods are admitted to a namespace that enforces the restricted Pod Security Standard.
 func TestServerTakesWhatIsRendered(t *testing.T) {
-	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
-		t.Fatal("KUBEBUILDER_ASSETS is not set; name the folder that holds etcd and kube-apiserver")
-	}
-	environment := &envtest.Environment{}
-	config, err := environment.Start()
-	if err != nil {
-		t.Fatalf("start the API server: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := environment.Stop(); err != nil {
-			t.Errorf("stop the API server: %v", err)
-		}
-	})
-	api, err := client.New(config, client.Options{})
+	api, err := client.New(testenv.Need(t, apiServer), client.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
