@@ -40,6 +40,7 @@ func TestChart(t *testing.T) {
 	c.flows(simulator, "negative-feedback", 2*time.Minute)
 	c.flows(simulator, "positive-feedback", 2*time.Minute)
 	c.suite()
+	c.scraped()
 
 	must(t, c.Delete(t.Context(), &corev1.Pod{ObjectMeta: meta(c.namespace, release+"-kafka-0")}, client.GracePeriodSeconds(0)))
 	c.step("the broker's pod is killed")

@@ -1,0 +1,62 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+)
+
+// TestDryRun offers all that the chart's goldens hold to the API server, which makes none of it and would refuse, or
+// warn of, an unknown field or a pod that is not restricted.
+func TestDryRun(t *testing.T) {
+	c := connect(t)
+	paths, err := filepath.Glob(filepath.Join(root(), "hack", "cluster", "chart", "testdata", "golden", "*.yaml"))
+	must(t, err)
+	strict := client.WithFieldValidation(c.Client, "Strict")
+	offered, unknown := 0, map[string]bool{}
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		must(t, err)
+		for document := range strings.SplitSeq(string(text), "\n---\n") {
+			o := &unstructured.Unstructured{}
+			must(t, yaml.Unmarshal([]byte(document), &o.Object))
+			if o.Object == nil {
+				continue
+			}
+			if group := o.GroupVersionKind().Group; group == "monitoring.coreos.com" || group == "feedbackpipeline.dev" {
+				unknown[o.GetKind()] = true // another's resource; and our own has tests of its own
+				continue
+			}
+			if o.GetNamespace() != "" {
+				o.SetNamespace(c.namespace)
+			}
+			if err := strict.Create(t.Context(), o, client.DryRunAll); err != nil && !apierrors.IsAlreadyExists(err) {
+				t.Errorf("%s: %s %s: %v", filepath.Base(path), o.GetKind(), o.GetName(), err)
+			}
+			offered++
+		}
+	}
+	if offered == 0 {
+		t.Error("nothing was offered")
+	}
+	c.step("%d objects of %d renderings are taken; not offered: %v", offered, len(paths), unknown)
+	c.refusesRoot()
+}
+
+// refusesRoot finds that the test's namespace enforces what it says.
+func (c *cluster) refusesRoot() {
+	c.Helper()
+	pod := &corev1.Pod{ObjectMeta: meta(c.namespace, "root"), Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "root", Image: "root"}}}}
+	if err := c.Create(c.Context(), pod, client.DryRunAll); !apierrors.IsForbidden(err) {
+		c.Errorf("a pod that may run as root: %v, want it to be forbidden", err)
+	}
+}
