@@ -39,7 +39,15 @@ func TestDryRun(t *testing.T) {
 			if o.GetNamespace() != "" {
 				o.SetNamespace(c.namespace)
 			}
-			if err := strict.Create(t.Context(), o, client.DryRunAll); err != nil && !apierrors.IsAlreadyExists(err) {
+			if o.GetKind() == "Pod" { // its own service account is not there: nothing is made
+				must(t, unstructured.SetNestedField(o.Object, "default", "spec", "serviceAccountName"))
+			}
+			err := strict.Create(t.Context(), o, client.DryRunAll)
+			if err != nil && strings.Contains(err.Error(), "not configured on this cluster") {
+				unknown["IPv6"] = true
+				continue
+			}
+			if err != nil && !apierrors.IsAlreadyExists(err) {
 				t.Errorf("%s: %s %s: %v", filepath.Base(path), o.GetKind(), o.GetName(), err)
 			}
 			offered++
