@@ -42,7 +42,7 @@ func (s *service) socketOptions() socket.Options {
 		Connected:    func() { s.metrics.Connected.Set(1); s.link.Connected(); s.reread() },
 		Disconnected: func(err error) { s.metrics.Connected.Set(0); s.link.Disconnected(err) },
 		Silent:       func() { s.metrics.Connected.Set(0); s.link.Silent() },
-		Moved: s.channels.Moved, Missed: s.reread, Metrics: s.metrics, Log: s.log,
+		Moved:        s.channels.Moved, Missed: s.reread, Metrics: s.metrics, Log: s.log,
 	}
 }
 
