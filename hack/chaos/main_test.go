@@ -143,8 +143,8 @@ func TestReport(t *testing.T) {
 	r.print(&b)
 	for _, want := range []string{
 		"kill -9 notifier                       2           2.0 s           3.0 s               < 10s\n",
-		"revoke bot                             2           0.0 s           0.0 s       60.0 s  < 30s  missed\n",
-		"revoke x                               1           0.0 s          60.0 s        1.0 s  < 30s\n", "5 faults of 3 kinds; 1 kinds missed", "ledger: sent 0",
+		"revoke bot                             2         < 0.1 s         < 0.1 s       60.0 s  < 30s  missed\n",
+		"revoke x                               1         < 0.1 s          60.0 s        1.0 s  < 30s\n", "5 faults of 3 kinds; 1 kinds missed", "ledger: sent 0",
 	} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("report:\n%s\nwant %q in it", b.String(), want)

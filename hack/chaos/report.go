@@ -79,8 +79,13 @@ func (r *report) add(kind string, goal time.Duration, e effect) {
 	}
 }
 
-// seconds is a duration for the table.
-func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
+// seconds is a duration for the table. Standstills shorter than noted are not remembered.
+func seconds(d time.Duration) string {
+	if d < noted {
+		return fmt.Sprintf("< %.1f s", noted.Seconds())
+	}
+	return fmt.Sprintf("%.1f s", d.Seconds())
+}
 
 // print writes the table, the findings and, as the last line, the ledger.
 func (r *report) print(w io.Writer) {
