@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -34,9 +35,17 @@ var errStarting = errors.New("starting")
 
 func main() { os.Exit(run.Main(name, &config{}, start)) }
 
+// collectAt is the garbage collector's GOGC where the environment sets none. What the scorer
+// holds is a few batches of short-lived records: at 75 two scorers at full speed take less than
+// 100 MB together, at 100 some 10 MB more for a tenth less of the processor.
+const collectAt = 75
+
 // start serves gRPC at once and consumes as soon as the topics are there. It returns when
 // ctx has ended and what was in hand is finished, or when one of them fails.
 func start(ctx context.Context, p *run.Process, cfg *config) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(collectAt)
+	}
 	backend, err := sentiment.Open(cfg.Backend, sentiment.Options{AssumeLanguage: cfg.AssumeLanguage})
 	if err != nil {
 		return err

@@ -6,11 +6,11 @@
 package feedback
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
@@ -288,8 +288,13 @@ func decode(r kafka.Record, m proto.Message) error {
 
 // isJSON tells by its content-type whether the value is JSON; else it is Protobuf.
 func isJSON(r kafka.Record) bool {
-	content, _, _ := strings.Cut(Header(r, HeaderContentType), ";")
-	return content == contentJSON
+	for _, h := range r.Headers {
+		if h.Key == HeaderContentType {
+			content, _, _ := bytes.Cut(h.Value, []byte(";"))
+			return string(content) == contentJSON
+		}
+	}
+	return false
 }
 
 // Header returns the value of the record's header, "" if it has none of that name.

@@ -11,7 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 )
 
-// A batch is bounded by what it weighs: 500 records of a megabyte would be half a gigabyte.
+// A batch is bounded by what it weighs: 1,000 records of a megabyte would be a gigabyte.
 func TestABatchIsBoundedInBytes(t *testing.T) {
 	g := &Generation{maxBatch: 500, maxBytes: batchBytes, chunks: make(chan []Record, 100)}
 	value := make([]byte, 1_000_000)
@@ -37,7 +37,7 @@ func TestABatchIsBoundedInBytes(t *testing.T) {
 }
 
 func TestFetchBytes(t *testing.T) {
-	for partitions, want := range map[int]int{0: 1 << 20, 1: 1 << 20, 6: 1 << 20, 32: 256 << 10, 1000: 64 << 10} {
+	for partitions, want := range map[int]int{0: 256 << 10, 1: 256 << 10, 32: 256 << 10, 64: 128 << 10, 1000: 64 << 10} {
 		if got := fetchBytes(fetchAllBytes, partitions); got != want {
 			t.Errorf("fetchBytes of %d partitions = %d, want %d", partitions, got, want)
 		}

@@ -42,7 +42,7 @@ const (
 	// rebalanceTimeout is how long a member may take to finish its batch.
 	rebalanceTimeout = 15 * time.Second
 	commitInterval   = 200 * time.Millisecond
-	defaultMaxBatch  = 500
+	defaultMaxBatch  = 1000
 )
 
 // Subscription says what a group consumes and how.
@@ -53,7 +53,7 @@ type Subscription struct {
 	Start Start
 	// Exclusive gives all partitions to one member, the oldest; the others stand by.
 	Exclusive bool
-	// MaxBatch bounds what Fetch returns; default 500. So do 4 MB and MaxBytes, whichever comes first.
+	// MaxBatch bounds what Fetch returns; default 1,000. So do 4 MB and MaxBytes, whichever comes first.
 	MaxBatch int
 	// MaxBytes is what is asked for at once over all partitions, but for 64 kB of each, and one
 	// batch of records whatever its size. Default 8 MB.

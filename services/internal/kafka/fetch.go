@@ -15,7 +15,7 @@ import (
 const (
 	// fetchMaxBytes is what a broker is asked for at once; a batch of records that is larger
 	// comes whole.
-	fetchMaxBytes = 1 << 20
+	fetchMaxBytes = 256 << 10
 	// A generation asks for fetchAllBytes over all its partitions, or what its subscription
 	// says, but for fetchLeastBytes of each. Of each one answer is on its way or waits to be taken.
 	fetchAllBytes, fetchLeastBytes = 8 << 20, 64 << 10
