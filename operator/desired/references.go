@@ -26,7 +26,7 @@ func (r Reference) String() string { return r.Kind + " " + r.Name + "/" + r.Key 
 // rolls them out.
 const AnnotationReferences = "feedbackpipeline.dev/references"
 
-// References are what d's containers take from Secrets and ConfigMaps, sorted, each once.
+// References are what d's pods take from Secrets and ConfigMaps as variables and files, sorted, each once.
 func References(d *appsv1.Deployment) []Reference {
 	var all []Reference
 	for _, c := range d.Spec.Template.Spec.Containers {
@@ -34,6 +34,14 @@ func References(d *appsv1.Deployment) []Reference {
 			if r, ok := reference(v.ValueFrom); ok {
 				all = append(all, r)
 			}
+		}
+	}
+	for _, v := range d.Spec.Template.Spec.Volumes {
+		if v.Secret != nil {
+			all = append(all, files(KindSecret, v.Secret.SecretName, v.Secret.Items)...)
+		}
+		if v.ConfigMap != nil {
+			all = append(all, files(KindConfigMap, v.ConfigMap.Name, v.ConfigMap.Items)...)
 		}
 	}
 	slices.SortFunc(all, func(a, b Reference) int {
@@ -52,4 +60,12 @@ func reference(from *corev1.EnvVarSource) (Reference, bool) {
 		return Reference{Kind: KindConfigMap, Name: from.ConfigMapKeyRef.Name, Key: from.ConfigMapKeyRef.Key}, true
 	}
 	return Reference{}, false
+}
+
+func files(kind, name string, items []corev1.KeyToPath) []Reference {
+	var all []Reference
+	for _, item := range items {
+		all = append(all, Reference{Kind: kind, Name: name, Key: item.Key})
+	}
+	return all
 }

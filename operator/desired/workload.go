@@ -1,7 +1,6 @@
 package desired
 
 import (
-	"cmp"
 	"strconv"
 	"time"
 
@@ -93,7 +92,7 @@ func (w workload) deployment(o Options) *appsv1.Deployment {
 			RevisionHistoryLimit: new(int32(3)),
 			Selector:             &metav1.LabelSelector{MatchLabels: w.selector()},
 			Template: corev1.PodTemplateSpec{
-				ObjectMeta: metav1.ObjectMeta{Labels: w.labels()},
+				ObjectMeta: metav1.ObjectMeta{Labels: w.podLabels(), Annotations: plain(w.pipeline.Spec.PodTemplate.Annotations)},
 				Spec:       w.pod(o),
 			},
 		},
@@ -109,7 +108,14 @@ func (w workload) pod(o Options) corev1.PodSpec {
 	if !o.ImageUser {
 		security.RunAsUser, security.RunAsGroup = new(int64(user)), new(int64(user))
 	}
+	template := w.pipeline.Spec.PodTemplate
 	return corev1.PodSpec{
+		NodeSelector:                  plain(template.NodeSelector),
+		Tolerations:                   template.Tolerations,
+		Affinity:                      template.Affinity,
+		ImagePullSecrets:              w.pullSecrets(),
+		PriorityClassName:             template.PriorityClassName,
+		Volumes:                       w.volumes(),
 		AutomountServiceAccountToken:  new(false),
 		EnableServiceLinks:            new(false),
 		TerminationGracePeriodSeconds: new(int64((drainTimeout + 5*time.Second).Seconds())),
@@ -138,11 +144,12 @@ func (w workload) container(o Options) corev1.Container {
 		Image:                    o.image(w.program),
 		ImagePullPolicy:          o.ImagePullPolicy,
 		Command:                  []string{commandFolder + w.program},
-		Env:                      w.env,
+		Env:                      w.variables(),
+		VolumeMounts:             w.mounts(),
 		Ports:                    append([]corev1.ContainerPort{{Name: "metrics", ContainerPort: metricsPort}}, w.ports...),
 		LivenessProbe:            probe("/healthz", 10, 3),
 		ReadinessProbe:           probe("/readyz", 5, 2),
-		Resources:                corev1.ResourceRequirements{Requests: w.requests, Limits: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse(cmp.Or(w.limit, "256Mi"))}},
+		Resources:                w.resources(),
 		TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
 		SecurityContext: &corev1.SecurityContext{
 			AllowPrivilegeEscalation: new(false),

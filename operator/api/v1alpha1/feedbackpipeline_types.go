@@ -94,6 +94,10 @@ type FeedbackPipelineSpec struct {
 	// +optional
 	LogLevel string `json:"logLevel,omitempty"`
 
+	// What a platform asks of all pods: resources, where they run, proxy and so on. Default: nothing.
+	// +optional
+	PodTemplate PodTemplate `json:"podTemplate,omitzero"`
+
 	// Stops the whole pipeline: all workloads drain and go to zero replicas; topics, offsets and checkpoints stay.
 	// Resuming reads back what was said meanwhile, as far as each source's backfill and the topics' retention
 	// reach. Default false.
