@@ -131,7 +131,11 @@ func (h *handling) refuseGone(ctx context.Context, list []letter) error {
 			if err != nil {
 				return fmt.Errorf("look up topic %s: %w", safe(l.topic), err)
 			}
-			missing = !infos[0].Exists
+			if missing = !infos[0].Exists; missing {
+				if err := h.client.Hidden(ctx, l.topic); err != nil {
+					return err
+				}
+			}
 			gone[l.topic] = missing
 		}
 		if missing && l.refusal == "" {

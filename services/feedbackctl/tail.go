@@ -150,6 +150,9 @@ func exists(ctx context.Context, client *kafka.Client, topic string) error {
 		return fmt.Errorf("look up topic %s: %w", topic, err)
 	}
 	if !infos[0].Exists {
+		if err := client.Hidden(ctx, topic); err != nil {
+			return err
+		}
 		return fmt.Errorf("topic %s does not exist: check --prefix (or the name), and that the pipeline runs; feedbackctl topics lists what is there", topic)
 	}
 	return nil

@@ -37,8 +37,11 @@ func kafka(t *testing.T) *broker.Real {
 	return r
 }
 
-// run starts the demo's pipeline with people who talk, each program as the user of its name.
-func (g *guarded) run(t *testing.T) *loop.Loop {
+// itself is the user of a program's own name.
+func itself(program string) string { return program }
+
+// run starts the demo's pipeline with people who talk, each program as its user.
+func (g *guarded) run(t *testing.T, user func(program string) string) *loop.Loop {
 	t.Helper()
 	root, err := broker.Root()
 	if err != nil {
@@ -50,7 +53,7 @@ func (g *guarded) run(t *testing.T) *loop.Loop {
 		Adapt: func(plan *executor.Plan, _ string) error {
 			for i, p := range plan.Programs {
 				env := slices.DeleteFunc(slices.Clone(p.Env), func(v string) bool { return strings.HasPrefix(v, "KAFKA_") })
-				for name, value := range g.settings(p.Image) {
+				for name, value := range g.settings(user(p.Image)) {
 					env = append(env, name+"="+value)
 				}
 				plan.Programs[i].Env = env

@@ -5,6 +5,7 @@ package acl
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os/exec"
 	"path/filepath"
@@ -137,13 +138,29 @@ func allowedCluster(t *testing.T, c *kgo.Client) []string {
 	return operations(resp.ClusterAuthorizedOperations)
 }
 
-// checkReader has feedbackctl read as the documented reader does.
-func (g *guarded) checkReader(t *testing.T) {
+// feedbackctl runs it as the user, and returns what it printed.
+func (g *guarded) feedbackctl(t *testing.T, user string, args ...string) (string, error) {
 	t.Helper()
 	root, err := broker.Root()
 	if err != nil {
 		t.Fatal(err)
 	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, filepath.Join(root, "bin/feedbackctl"), args...)
+	for name, value := range g.settings(user) {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("feedbackctl %s as %s: %w\n%s", strings.Join(args, " "), user, err, out)
+	}
+	return string(out), err
+}
+
+// checkReader has feedbackctl read as the documented reader does.
+func (g *guarded) checkReader(t *testing.T) {
+	t.Helper()
 	for _, args := range [][]string{
 		{"topics", "--prefix", prefix},
 		{"tail", "feedback", "--prefix", prefix, "--no-follow"},
@@ -152,17 +169,11 @@ func (g *guarded) checkReader(t *testing.T) {
 		{"tail", "dead-letters", "--prefix", prefix, "--no-follow"},
 		{"tail", "state", "--prefix", prefix, "--no-follow"},
 	} {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		cmd := exec.CommandContext(ctx, filepath.Join(root, "bin/feedbackctl"), args...)
-		for name, value := range g.settings("reader") {
-			cmd.Env = append(cmd.Env, name+"="+value)
-		}
-		out, err := cmd.CombinedOutput()
-		cancel()
+		out, err := g.feedbackctl(t, "reader", args...)
 		if err != nil {
-			t.Errorf("feedbackctl %s: %v\n%s", strings.Join(args, " "), err, out)
+			t.Errorf("%v", err)
 		}
-		if args[0] == "topics" && !strings.Contains(string(out), prefix+".sentiment-scorer") {
+		if args[0] == "topics" && !strings.Contains(out, prefix+".sentiment-scorer") {
 			t.Errorf("feedbackctl topics does not show the groups:\n%s", out)
 		}
 	}

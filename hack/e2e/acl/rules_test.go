@@ -167,7 +167,7 @@ func (g *guarded) client(t *testing.T, user string) *kgo.Client {
 
 func TestDocumentedACLsAreEnoughAndNeeded(t *testing.T) {
 	g := startGuarded(t)
-	l := g.run(t)
+	l := g.run(t, itself)
 	h := followHealth(t, g)
 	more(t, l, 5*rate)
 	g.checkNothingElse(t)
@@ -182,6 +182,32 @@ func TestDocumentedACLsAreEnoughAndNeeded(t *testing.T) {
 				g.checkNeeded(t, l, h, p, r)
 			}
 		}
+	}
+	finish(t, l)
+}
+
+// one is the user that all programs are where a FeedbackPipeline runs them.
+const one = "azure"
+
+func TestOneUsersACLsAreEnoughAndNeeded(t *testing.T) {
+	g := startGuarded(t)
+	l := g.run(t, func(string) string { return one })
+	h := followHealth(t, g)
+	more(t, l, 5*rate)
+	for _, p := range l.Pipeline().Processes() {
+		until(t, func() error { return h.well(p) })
+	}
+	checked := 0
+	for _, r := range g.rules {
+		for _, p := range l.Pipeline().Processes() {
+			if r.user == one && p.Image == "sentiment-scorer" { // it reads, writes and is in a group
+				g.checkNeeded(t, l, h, p, r)
+				checked++
+			}
+		}
+	}
+	if checked == 0 {
+		t.Errorf("docs/acls.md has no ACLs of the user %s, want those of all programs together", one)
 	}
 	finish(t, l)
 }

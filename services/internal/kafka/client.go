@@ -167,8 +167,8 @@ func (c *Client) missing(ctx context.Context, topics []string) ([]string, error)
 		if t.Exists {
 			continue
 		}
-		if err := c.hidden(ctx, t.Name); err != nil {
-			return nil, fmt.Errorf("describe topic %s: %w", t.Name, c.explain(err))
+		if err := c.Hidden(ctx, t.Name); err != nil {
+			return nil, err
 		}
 		out = append(out, t.Name)
 	}

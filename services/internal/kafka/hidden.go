@@ -3,12 +3,22 @@ package kafka
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"strconv"
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
 )
+
+// Hidden returns the broker's refusal where a topic that is not there for Topics is one that the
+// user may not see; nil where it does not exist or nobody can tell.
+func (c *Client) Hidden(ctx context.Context, topic string) error {
+	if err := c.hidden(ctx, topic); err != nil {
+		return fmt.Errorf("describe topic %s: %w", topic, c.explain(err))
+	}
+	return nil
+}
 
 // hidden returns the broker's refusal where the topic that metadata do not show is one that the
 // user may not see, and nil where it does not exist or nobody can tell. Metadata leave out what
