@@ -1,8 +1,11 @@
-// Command memory measures how much memory the scorer and the notifier take at most, as processes on a real Kafka: when
-// many events come at once after silence, when they start late on a backlog, when the records are as large as the
-// broker takes, and when the notifier has much to remember. It prints the table that docs/reliability.md has.
+// Command memory measures how much memory the programs take at most, as processes on a real Kafka, each told the memory
+// limit that its container in a cluster has: when many events come at once after silence, when they start late on a
+// backlog, when the records are as large as the broker takes, when the notifier has much to remember, and when a source
+// has much history to read back or is flooded. It prints the table that docs/reliability.md has, and fails where a
+// program took more than its container may. A trial of 0 is left out.
 //
-//	bin/memory [-records 200000] [-lag 200000] [-backlog 2000000] [-large 300] [-told 1000000] [-limit 3m] [-logs folder]
+//	bin/memory [-records 200000] [-lag 200000] [-backlog 2000000] [-large 300] [-told 1000000] [-slack 50000] [-x 20000]
+//	           [-limit 3m] [-logs folder]
 package main
 
 import (
@@ -35,6 +38,8 @@ type trial struct {
 	late    bool // the programs start when the records are there already
 	scored  bool // as many scored events lie there, too
 	told    int  // outcomes that the notifier has to remember
+	said    int  // messages or posts that a source has to take in
+	source  string
 }
 
 func main() {
@@ -50,6 +55,8 @@ func run() error {
 	large := flag.Int("large", 300, "events of 900 kB that lie there when the programs start")
 	backlog := flag.Int("backlog", 2_000_000, "events that lie there, scored and not, when the programs start: a week's lag")
 	told := flag.Int("told", 1_000_000, "outcomes that the notifier remembers when it starts")
+	slack := flag.Int("slack", 50_000, "messages of one channel that slack-ingest reads back")
+	x := flag.Int("x", 20_000, "posts that come over X's stream at once")
 	limit := flag.Duration("limit", 3*time.Minute, "how long each trial may take to be read to the end")
 	logs := flag.String("logs", "", "folder in which the programs' logs stay; else they go")
 	flag.Parse()
@@ -72,68 +79,103 @@ func run() error {
 		return err
 	}
 	defer func() { _ = kafka.Stop(context.WithoutCancel(ctx)) }()
-	fmt.Println("trial                         events   text    sentiment-scorer   notifier    read to the end after")
+	limits, err := containers(root)
+	if err != nil {
+		return err
+	}
+	fmt.Println("trial                         events    text   read to the end   most that was resident, of what the container may take")
+	var tooMuch []error
 	for _, t := range []trial{
 		{name: "at once after silence", records: *records, bytes: 120},
 		{name: "late, on a backlog", records: *lag, bytes: 120, late: true},
 		{name: "a week late", records: *backlog, bytes: 120, late: true, scored: true},
 		{name: "late, on large records", records: *large, bytes: 900_000, late: true},
 		{name: "remembering", told: *told, late: true},
+		{name: "a channel's history", said: *slack, bytes: 120, late: true, source: "slack-ingest"},
+		{name: "a burst of X's stream", said: *x, bytes: 120, source: "twitter-ingest"},
 	} {
-		if t.records+t.told == 0 {
+		if t.records+t.told+t.said == 0 {
 			continue
 		}
-		w := &world{trial: t, ctx: ctx, bin: filepath.Join(root, "bin"), dir: *logs, servers: kafka.Bootstrap(), prefix: fmt.Sprintf("m%d", time.Now().UnixNano())}
-		if err := w.measure(*limit); err != nil {
+		w := &world{trial: t, ctx: ctx, bin: filepath.Join(root, "bin"), dir: *logs, limits: limits, servers: kafka.Bootstrap(), prefix: fmt.Sprintf("m%d", time.Now().UnixNano())}
+		over, err := w.measure(*limit)
+		if err != nil {
 			return fmt.Errorf("%s: %w", t.name, err)
 		}
+		tooMuch = append(tooMuch, over)
 	}
-	return nil
+	return errors.Join(tooMuch...)
 }
 
-// measure runs the trial and prints its row.
-func (w *world) measure(limit time.Duration) (err error) {
+// measure runs the trial and prints its row. over names the programs that took more than their containers may.
+func (w *world) measure(limit time.Duration) (over, err error) {
 	defer func() { err = errors.Join(err, w.stop()) }()
+	if err := w.connect(); err != nil {
+		return nil, err
+	}
+	defer w.client.Close()
+	for _, step := range w.steps() {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	began := time.Now()
+	after := ""
+	if left := w.until(limit, w.left()); left != nil {
+		after = fmt.Sprintf("not within %s: %v", limit, left)
+	} else {
+		after = time.Since(began).Round(time.Second).String()
+	}
+	row := fmt.Sprintf("%-28s %7d  %6d   %-15s", w.name, w.records+w.told+w.said, w.bytes, after)
+	for _, p := range w.programs[1:] {
+		most, err := peak(p.Pid())
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", p.name, errors.Join(err, w.died()))
+		}
+		row += fmt.Sprintf("   %s %d of %d MB", p.name, most>>20, w.limits[p.name]>>20)
+		if most > w.limits[p.name] {
+			over = errors.Join(over, fmt.Errorf("%s: %s took %d MB, its container may take %d", w.name, p.name, most>>20, w.limits[p.name]>>20))
+		}
+	}
+	fmt.Println(row)
+	return over, nil
+}
+
+// connect makes the trial's topics.
+func (w *world) connect() (err error) {
 	w.client, err = kgo.NewClient(kgo.SeedBrokers(w.servers...), kgo.ProducerBatchMaxBytes(1_000_000), kgo.MaxBufferedRecords(5000),
 		kgo.UnknownTopicRetries(-1)) // a topic that was just made is not known at once
 	if err != nil {
 		return err
 	}
-	defer w.client.Close()
 	var topics []desired.Topic
 	for short, n := range map[string]int32{"feedback": partitions, "scored": partitions, "notifications": partitions, "dead-letters": 1, "state": 1} {
 		topics = append(topics, desired.Topic{Name: w.prefix + "." + short, Partitions: n, ReplicationFactor: 1, Managed: true})
 	}
 	plan := executor.Plan{Kafka: map[string]string{"KAFKA_BOOTSTRAP_SERVERS": strings.Join(w.servers, ",")}, Topics: topics}
-	if err := executor.CreateTopics(w.ctx, plan, slog.New(slog.DiscardHandler)); err != nil {
-		return err
+	return executor.CreateTopics(w.ctx, plan, slog.New(slog.DiscardHandler))
+}
+
+// steps are what happens in the trial, in their order; then there is to be read what left tells.
+func (w *world) steps() []func() error {
+	switch {
+	case w.source != "" && w.late:
+		return []func() error{w.simulate, w.say, w.ingest}
+	case w.source != "":
+		return []func() error{w.simulate, w.ingest, w.say}
+	case w.late:
+		return []func() error{w.simulate, w.fill, w.tell, w.start}
 	}
-	steps := []func() error{w.start, w.fill}
-	if w.late {
-		steps = []func() error{w.fill, w.tell, w.start}
+	return []func() error{w.simulate, w.start, w.fill}
+}
+
+// left returns what tells whether all was read.
+func (w *world) left() func() error {
+	switch {
+	case w.source != "":
+		return w.taken
+	case w.told > 0:
+		return w.remembered
 	}
-	for _, step := range steps {
-		if err := step(); err != nil {
-			return err
-		}
-	}
-	began := time.Now()
-	left := w.drained(limit)
-	if w.told > 0 {
-		left = w.remembered(limit)
-	}
-	after := time.Since(began).Round(time.Second).String()
-	if left != nil {
-		after = fmt.Sprintf("not within %s: %v", limit, left)
-	}
-	scorer, err := peak(w.programs[1].Pid())
-	if err != nil {
-		return err
-	}
-	notifier, err := peak(w.programs[2].Pid())
-	if err != nil {
-		return err
-	}
-	fmt.Printf("%-28s %7d  %6d  %11d MB  %8d MB    %s\n", w.name, w.records+w.told, w.bytes, scorer>>20, notifier>>20, after)
-	return nil
+	return w.drained
 }

@@ -29,64 +29,72 @@ type world struct {
 	bin, dir string
 	servers  []string
 	prefix   string
+	limits   map[string]int64 // most memory of each program's container, in bytes
 	client   *kgo.Client
-	programs []program // simulator, scorer, notifier
+	slack    string    // the simulator's address
+	programs []program // the simulator and those that are measured
 }
 
 // program is one that runs, and the path of its log.
 type program struct {
 	*proc.Process
-	Log string
+	name, log string
 }
 
 // routes are one that tells each event, until there are too many, and one of digests.
 const routes = `[{"name":"each","group":"%[1]s.notifier.each","match":{"scoreBelow":0.3},"slack":{"channel":"negative-feedback","delivery":"Each","apiURL":"http://%[2]s/api/"}},` +
 	`{"name":"digest","group":"%[1]s.notifier.digest","slack":{"channel":"positive-feedback","delivery":"Digest","digestInterval":"10s","apiURL":"http://%[2]s/api/"}}]`
 
-// start starts the simulator, the scorer and the notifier, and returns when they are ready.
-func (w *world) start() error {
-	free, err := ports.Free(w.ctx, 4)
+// simulate starts the simulator of Slack and X.
+func (w *world) simulate() error {
+	free, err := ports.Free(w.ctx, 1)
 	if err != nil {
 		return err
 	}
-	slack := ports.Address(free[0])
-	topics := []string{"KAFKA_BOOTSTRAP_SERVERS=" + strings.Join(w.servers, ",")}
-	for name, short := range map[string]string{"FEEDBACK": "feedback", "SCORED": "scored", "NOTIFICATIONS": "notifications", "DEAD_LETTERS": "dead-letters", "STATE": "state"} {
-		topics = append(topics, "TOPIC_"+name+"="+w.prefix+"."+short)
-	}
-	for i, p := range []struct {
-		name string
-		env  []string
-	}{
-		{"simulator", []string{"LISTEN_ADDRESS=" + slack, "RATE=0", "SLACK_TIER_LIMITS=false"}},
-		{"sentiment-scorer", append(topics, "LISTEN_ADDRESS="+ports.Address(free[1]), "GRPC_LISTEN_ADDRESS="+ports.Address(free[3]), "GROUP_ID="+w.prefix+".sentiment-scorer")},
-		{"notifier", append(topics, "LISTEN_ADDRESS="+ports.Address(free[2]), "ROUTES="+fmt.Sprintf(routes, w.prefix, slack),
-			"ROUTE_EACH_SLACK_BOT_TOKEN=xoxb-simulator", "ROUTE_DIGEST_SLACK_BOT_TOKEN=xoxb-simulator")},
-	} {
-		if err := w.launch(p.name, p.env); err != nil {
-			return err
-		}
-		if err := w.ready(ports.Address(free[i])); err != nil {
-			return fmt.Errorf("%s: %w", p.name, err)
-		}
-	}
-	return nil
+	w.slack = ports.Address(free[0])
+	return w.launch("simulator", w.slack, "RATE=0", "SLACK_TIER_LIMITS=false")
 }
 
-func (w *world) launch(name string, env []string) error {
+// start starts the scorer and the notifier, and returns when they are ready.
+func (w *world) start() error {
+	free, err := ports.Free(w.ctx, 3)
+	if err != nil {
+		return err
+	}
+	err = w.launch("sentiment-scorer", ports.Address(free[0]), "GRPC_LISTEN_ADDRESS="+ports.Address(free[2]), "GROUP_ID="+w.prefix+".sentiment-scorer")
+	if err != nil {
+		return err
+	}
+	return w.launch("notifier", ports.Address(free[1]), "ROUTES="+fmt.Sprintf(routes, w.prefix, w.slack),
+		"ROUTE_EACH_SLACK_BOT_TOKEN=xoxb-simulator", "ROUTE_DIGEST_SLACK_BOT_TOKEN=xoxb-simulator")
+}
+
+// launch starts a program that listens on address, told nine tenths of its container's memory as it tells itself in a
+// container, and returns when it is ready. The simulator has no limit.
+func (w *world) launch(name, address string, env ...string) error {
 	log, err := os.Create(filepath.Join(w.dir, w.prefix+"."+name+".log"))
 	if err != nil {
 		return err
 	}
 	defer func() { _ = log.Close() }()              // the process has its own
 	cmd := exec.Command(filepath.Join(w.bin, name)) //nolint:noctx // ends by stop
-	cmd.Env = append(env, "PIPELINE=memory/memory", "PATH="+os.Getenv("PATH"), "HOME="+os.Getenv("HOME"), "GOMEMLIMIT="+os.Getenv("GOMEMLIMIT"))
+	cmd.Env = append(env, "LISTEN_ADDRESS="+address, "PIPELINE=memory/memory", "PATH="+os.Getenv("PATH"), "HOME="+os.Getenv("HOME"),
+		"KAFKA_BOOTSTRAP_SERVERS="+strings.Join(w.servers, ","))
+	for name, short := range map[string]string{"FEEDBACK": "feedback", "SCORED": "scored", "NOTIFICATIONS": "notifications", "DEAD_LETTERS": "dead-letters", "STATE": "state"} {
+		cmd.Env = append(cmd.Env, "TOPIC_"+name+"="+w.prefix+"."+short)
+	}
+	if limit := w.limits[name]; limit > 0 {
+		cmd.Env = append(cmd.Env, fmt.Sprintf("GOMEMLIMIT=%d", limit/10*9))
+	}
 	cmd.Stdout, cmd.Stderr = log, log
 	p, err := proc.Start(cmd)
 	if err != nil {
 		return err
 	}
-	w.programs = append(w.programs, program{p, log.Name()})
+	w.programs = append(w.programs, program{p, name, log.Name()})
+	if err := w.ready(address); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
 	return nil
 }
 
@@ -159,42 +167,37 @@ func (w *writer) write(topic, key string, value proto.Message) {
 
 func (w *writer) end() error { return errors.Join(w.client.Flush(w.ctx), w.failed) }
 
-// drained waits until the scorer and both routes have read all that there is; else the error says what is left.
-func (w *world) drained(limit time.Duration) error {
-	admin := kadm.NewClient(w.client)
-	return w.until(limit, func() error {
-		lags, err := admin.Lag(w.ctx, w.prefix+".sentiment-scorer", w.prefix+".notifier.each", w.prefix+".notifier.digest")
-		if err != nil {
-			return err
+// drained is nil when the scorer and both routes have read all that there is; else it says what is left.
+func (w *world) drained() error {
+	lags, err := kadm.NewClient(w.client).Lag(w.ctx, w.prefix+".sentiment-scorer", w.prefix+".notifier.each", w.prefix+".notifier.digest")
+	if err != nil {
+		return err
+	}
+	var left []string
+	for _, group := range lags.Sorted() {
+		if len(group.Lag) == 0 {
+			left = append(left, group.Group+" has read nothing")
 		}
-		var left []string
-		for _, group := range lags.Sorted() {
-			if len(group.Lag) == 0 {
-				left = append(left, group.Group+" has read nothing")
-			}
-			if n := group.Lag.Total(); n > 0 {
-				left = append(left, fmt.Sprintf("%s has %d left", strings.TrimPrefix(group.Group, w.prefix+"."), n))
-			}
+		if n := group.Lag.Total(); n > 0 {
+			left = append(left, fmt.Sprintf("%s has %d left", strings.TrimPrefix(group.Group, w.prefix+"."), n))
 		}
-		if len(left) > 0 {
-			return errors.New(strings.Join(left, ", "))
-		}
-		return nil
-	})
+	}
+	if len(left) > 0 {
+		return errors.New(strings.Join(left, ", "))
+	}
+	return nil
 }
 
-// remembered waits until the notifier's routes have read what was told.
-func (w *world) remembered(limit time.Duration) error {
-	return w.until(limit, func() error {
-		log, err := os.ReadFile(w.programs[2].Log)
-		if err != nil {
-			return err
-		}
-		if n := strings.Count(string(log), "remembered what was told"); n < 2 {
-			return fmt.Errorf("%d of 2 routes have read what was told", n)
-		}
-		return nil
-	})
+// remembered is nil when the notifier's routes have read what was told.
+func (w *world) remembered() error {
+	log, err := os.ReadFile(w.programs[2].log)
+	if err != nil {
+		return err
+	}
+	if n := strings.Count(string(log), "remembered what was told"); n < 2 {
+		return fmt.Errorf("%d of 2 routes have read what was told", n)
+	}
+	return nil
 }
 
 // died tells of a program that has ended, with the end of its log.
@@ -202,8 +205,8 @@ func (w *world) died() error {
 	for _, p := range w.programs {
 		select {
 		case <-p.Done():
-			log, _ := os.ReadFile(p.Log)
-			return fmt.Errorf("%s ended: %w\n%s", filepath.Base(p.Log), p.Err(), log[max(0, len(log)-1500):])
+			log, _ := os.ReadFile(p.log)
+			return fmt.Errorf("%s ended: %w\n%s", filepath.Base(p.log), p.Err(), log[max(0, len(log)-1500):])
 		default:
 		}
 	}

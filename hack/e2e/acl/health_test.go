@@ -88,11 +88,11 @@ func (h *healths) well(p executor.Status) error {
 // denied is what programs say where an ACL is missing.
 const denied = "ACLs do not allow it"
 
-// troubled waits, for 20 s at most, until a run of the process that began after before says in its health that ACLs do
+// troubled waits, for 45 s at most, within which health has to tell, until a run of the process that began after before says in its health that ACLs do
 // not allow something, is not ready after 5 s and says so in its log, or has no health after 5 s. It returns what is
 // wrong, nil if nothing is.
 func (h *healths) troubled(p executor.Status, before time.Time) error {
-	tick, started, limit := time.NewTicker(100*time.Millisecond), time.Now().Add(5*time.Second), time.Now().Add(20*time.Second)
+	tick, started, limit := time.NewTicker(100*time.Millisecond), time.Now().Add(5*time.Second), time.Now().Add(45*time.Second)
 	defer tick.Stop()
 	for now := range tick.C {
 		report := h.of(p)
