@@ -113,10 +113,18 @@ func allowedGroup(t *testing.T, c *kgo.Client, group string) []string {
 	t.Helper()
 	req := kmsg.NewPtrDescribeGroupsRequest()
 	req.Groups, req.IncludeAuthorizedOperations = []string{group}, true
-	resp, err := req.RequestWith(t.Context(), c) // to find the group's broker is refused already
-	if err == nil {
-		err = kerr.ErrorForCode(resp.Groups[0].ErrorCode)
-	}
+	var resp *kmsg.DescribeGroupsResponse
+	var err error
+	until(t, func() error {
+		resp, err = req.RequestWith(t.Context(), c) // to find the group's broker is refused already
+		if err == nil {
+			err = kerr.ErrorForCode(resp.Groups[0].ErrorCode)
+		}
+		if errors.Is(err, kerr.CoordinatorNotAvailable) { // for a moment, after the broker's start
+			return err
+		}
+		return nil
+	})
 	switch {
 	case errors.Is(err, kerr.GroupAuthorizationFailed):
 		return nil
