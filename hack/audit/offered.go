@@ -18,10 +18,12 @@ type offered struct {
 	// followed in a thread whose root matched.
 	allowed bool
 	deleted bool
-	repeats string    // id of the post that it repeats verbatim, empty if it does not
-	root    string    // id of the thread's root, empty where it is none's reply
-	edited  time.Time // when it was edited last, zero if never
-	letters int       // of its only revision, 0 if it has several
+	repeats string // id of the post that it repeats verbatim, empty if it does not
+	root    string // id of the thread's root, empty where it is none's reply
+	// edited is when it was edited last, zero if never. An edit on Slack that leaves the text is none: no source tells of
+	// it, as of an unfurled link.
+	edited  time.Time
+	letters int // of its only revision, 0 if it has several
 }
 
 // ask is whether an event has to be ingested.
@@ -45,10 +47,10 @@ func (m *manifest) offer(p simPost) *offered {
 			o.deleted = true
 			continue
 		}
-		texts = append(texts, r.Text)
-		if i > 0 {
+		if i > 0 && (p.Platform != "slack" || len(texts) == 0 || r.Text != texts[len(texts)-1]) {
 			o.edited = r.At.Time
 		}
+		texts = append(texts, r.Text)
 	}
 	if len(texts) == 0 {
 		texts = []string{p.FinalText}

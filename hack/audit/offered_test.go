@@ -126,3 +126,33 @@ func TestRoutesByMatch(t *testing.T) {
 		}
 	}
 }
+
+// Slack tells of an edit also where a link was unfurled or the same was said again; no source
+// takes that for a revision. An edit on X is a post of its own.
+func TestAnEditThatLeavesTheTextIsNone(t *testing.T) {
+	m, err := parseManifest([]byte("kind: FeedbackPipeline\nmetadata: {name: azure}\nspec: {sources: [{name: community, slack: {channels: [feedback]}}]}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		platform string
+		said     []string
+		want     uint64 // microseconds
+	}{
+		{"slack", []string{"azure"}, 0},
+		{"slack", []string{"azure", "azure"}, 0},
+		{"slack", []string{"azure", "aws"}, revisionAt(1)},
+		{"slack", []string{"azure", "aws", "aws"}, revisionAt(1)},
+		{"slack", []string{"azure", "aws", "azure"}, revisionAt(2)},
+		{"x", []string{"azure", "azure"}, revisionAt(1)},
+	} {
+		p := withTexts(simPost{Platform: c.platform, ChannelName: "feedback"}, c.said)
+		var got uint64
+		if at := m.offer(p).edited; !at.IsZero() {
+			got = uint64(at.UnixMicro())
+		}
+		if got != c.want {
+			t.Errorf("on %s %q was edited at %d, want %d", c.platform, c.said, got, c.want)
+		}
+	}
+}
