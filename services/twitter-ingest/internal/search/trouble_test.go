@@ -23,19 +23,19 @@ func TestMidWindowTrouble(t *testing.T) {
 		answer func(w http.ResponseWriter)
 		reason string
 		within time.Duration
-		most   int // requests while it lasts
+		most   int // requests while it lasts: one in 15 to 30 s, for a person who mends it waits for the result
 	}{
 		{"429 with a reset", func(w http.ResponseWriter) {
 			w.Header().Set("x-rate-limit-reset", fmt.Sprint(time.Now().Add(9*time.Minute).Unix()))
 			xtest.Refuse(w, 429, limit)
 		}, "RateLimited", 10 * time.Minute, 1},
 		{"429 without a reset", func(w http.ResponseWriter) { xtest.Refuse(w, 429, limit) }, "RateLimited", 30 * time.Minute, 8},
-		{"usage cap", func(w http.ResponseWriter) { xtest.Refuse(w, 429, usage) }, "UsageCapExceeded", 2 * time.Hour, 8},
-		{"503", func(w http.ResponseWriter) { xtest.Refuse(w, 503, "<html>Over capacity</html>") }, "Unavailable", 20 * time.Minute, 20},
-		{"cut off", func(w http.ResponseWriter) { _, _ = w.Write([]byte(`{"data":[{"id":"1`)) }, "AnswerMalformed", 20 * time.Minute, 20},
-		{"401", func(w http.ResponseWriter) { xtest.Refuse(w, 401, `{"title":"Unauthorized"}`) }, "TokenRefused", 30 * time.Minute, 12},
-		{"403", func(w http.ResponseWriter) { xtest.Refuse(w, 403, `{"title":"Client Forbidden"}`) }, "NotPermitted", 30 * time.Minute, 12},
-		{"400", func(w http.ResponseWriter) { xtest.Refuse(w, 400, `{"title":"Invalid Request"}`) }, "QueryRefused", 30 * time.Minute, 12},
+		{"usage cap", func(w http.ResponseWriter) { xtest.Refuse(w, 429, usage) }, "UsageCapExceeded", 2 * time.Hour, 480},
+		{"503", func(w http.ResponseWriter) { xtest.Refuse(w, 503, "<html>Over capacity</html>") }, "Unavailable", 20 * time.Minute, 80},
+		{"cut off", func(w http.ResponseWriter) { _, _ = w.Write([]byte(`{"data":[{"id":"1`)) }, "AnswerMalformed", 20 * time.Minute, 80},
+		{"401", func(w http.ResponseWriter) { xtest.Refuse(w, 401, `{"title":"Unauthorized"}`) }, "TokenRefused", 30 * time.Minute, 120},
+		{"403", func(w http.ResponseWriter) { xtest.Refuse(w, 403, `{"title":"Client Forbidden"}`) }, "NotPermitted", 30 * time.Minute, 120},
+		{"400", func(w http.ResponseWriter) { xtest.Refuse(w, 400, `{"title":"Invalid Request"}`) }, "QueryRefused", 30 * time.Minute, 120},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			xtest.Bubble(t, func(t *testing.T) {

@@ -228,7 +228,7 @@ func TestRefusedConnection(t *testing.T) {
 			w.Header().Set("x-rate-limit-reset", fmt.Sprint(time.Now().Add(15*time.Minute).Unix()))
 			xtest.Refuse(w, 429, `{"title":"Too Many Requests"}`)
 		}, "RateLimited", 2},
-		{"401", func(w http.ResponseWriter) { xtest.Refuse(w, 401, `{"title":"Unauthorized"}`) }, "TokenRefused", 12},
+		{"401", func(w http.ResponseWriter) { xtest.Refuse(w, 401, `{"title":"Unauthorized"}`) }, "TokenRefused", 120},
 		{"503", func(w http.ResponseWriter) { xtest.Refuse(w, 503, "") }, "Unavailable", 18},
 	} {
 		t.Run(c.name, func(t *testing.T) {
