@@ -210,6 +210,8 @@ func rights(req *http.Request, code int) []string {
 // that only some clusters run (OpenShift does).
 func (o *operation) unused(rules []rbacv1.PolicyRule) {
 	o.Helper()
+	o.mu.Lock() // its last Events may still be on their way
+	defer o.mu.Unlock()
 	o.used["feedbackpipeline.dev/feedbackpipelines/finalizers update"] = true
 	granted := map[string]bool{}
 	for _, rule := range rules {
