@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -78,7 +79,7 @@ func (w *world) launch(name, address string, env ...string) error {
 	}
 	defer func() { _ = log.Close() }()              // the process has its own
 	cmd := exec.Command(filepath.Join(w.bin, name)) //nolint:noctx // ends by stop
-	cmd.Env = append(env, "LISTEN_ADDRESS="+address, "PIPELINE=memory/memory", "PATH="+os.Getenv("PATH"), "HOME="+os.Getenv("HOME"),
+	cmd.Env = append(slices.Clip(env), "LISTEN_ADDRESS="+address, "PIPELINE=memory/memory", "PATH="+os.Getenv("PATH"), "HOME="+os.Getenv("HOME"),
 		"KAFKA_BOOTSTRAP_SERVERS="+strings.Join(w.servers, ","))
 	for name, short := range map[string]string{"FEEDBACK": "feedback", "SCORED": "scored", "NOTIFICATIONS": "notifications", "DEAD_LETTERS": "dead-letters", "STATE": "state"} {
 		cmd.Env = append(cmd.Env, "TOPIC_"+name+"="+w.prefix+"."+short)

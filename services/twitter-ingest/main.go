@@ -18,6 +18,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -54,15 +55,14 @@ func start(ctx context.Context, p *run.Process, c *config) error {
 	s := newSource(c, world{log: log, health: reporter, metrics: p.Metrics, traces: tracing.New(p.Traces), saved: saved, write: client.Write})
 	p.Ready("kafka", nil)
 	log.Info("ingesting", "mode", c.X.Mode, "interval", c.X.Interval.String(), "budget_used", s.progress.Budget().GetUsed(), "budget_limit", c.X.DailyPostBudget)
-	var watching errgroup.Group
+	var watching sync.WaitGroup
 	defer watching.Wait()
 	watch, stopWatching := context.WithCancel(ctx)
 	defer stopWatching()
-	watching.Go(func() error {
+	watching.Go(func() {
 		t := c.Topics
 		reporter.WatchKafka(watch, func(ctx context.Context) error { return client.Check(ctx, t.Feedback, t.DeadLetters, t.State) },
 			func(err error) { p.Ready("kafka", err) })
-		return nil
 	})
 	return s.run(ctx, p.Work())
 }

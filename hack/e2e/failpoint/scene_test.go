@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -142,7 +143,7 @@ func (s *scene) arm(plan *executor.Plan, action string) {
 	}
 	for i, p := range plan.Programs {
 		if p.Image == s.w.image {
-			plan.Programs[i].Env = append(p.Env, "FAILPOINT="+points, "FAILPOINT_DIR="+s.marks)
+			plan.Programs[i].Env = append(slices.Clip(p.Env), "FAILPOINT="+points, "FAILPOINT_DIR="+s.marks)
 		}
 	}
 }

@@ -159,7 +159,7 @@ func (p *pipeline) feedbackctlSays(t *testing.T, words ...string) error {
 	out, err := c.CombinedOutput()
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) || exit.ExitCode() != 1 {
-		return fmt.Errorf("feedbackctl health ended with %v, want status 1:\n%s", err, out)
+		return fmt.Errorf("feedbackctl health ended with %w, want status 1:\n%s", err, out)
 	}
 	for line := range strings.SplitSeq(string(out), "\n") {
 		has := true

@@ -193,7 +193,7 @@ func (a Applied) Union(b Applied) Applied {
 
 // Equal tells whether a and b are the same.
 func (a Applied) Equal(b Applied) bool {
-	return maps.EqualFunc(a, b, func(x, y map[string]string) bool { return maps.Equal(x, y) })
+	return maps.EqualFunc(a, b, maps.Equal)
 }
 
 const cleanupPolicy = "cleanup.policy"
