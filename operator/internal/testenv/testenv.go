@@ -3,6 +3,7 @@
 package testenv
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -18,10 +19,11 @@ import (
 const startTimeout = 3 * time.Minute
 
 // Run starts an API server that has the resource, runs the tests of a package with its configuration and stops it. It
-// returns what os.Exit takes. Without the two programs the configuration is nil, and the tests have to call Need.
+// returns what os.Exit takes. Without the two programs the configuration is nil, and the tests have to call Need; so it
+// is while a target is fuzzed, for which each of its processes would start a server of its own.
 func Run(m *testing.M, use func(*rest.Config)) int {
 	assets := assets()
-	if assets == "" {
+	if assets == "" || fuzzing() {
 		return m.Run()
 	}
 	environment := &envtest.Environment{
@@ -41,6 +43,12 @@ func Run(m *testing.M, use func(*rest.Config)) int {
 		return max(code, 1)
 	}
 	return code
+}
+
+func fuzzing() bool {
+	flag.Parse()
+	target := flag.Lookup("test.fuzz")
+	return target != nil && target.Value.String() != ""
 }
 
 // Need skips the test where there is no API server.
