@@ -7,7 +7,7 @@ TOOL := hack/tools/tool
 BROKER := bin/kafka
 
 # What `make demo` takes; see `make help`.
-export DURATION PIPELINE CORPUS RATE SIMULATOR KAFKA DATA SEED SEEDS BROKERS ONLY TOGETHER LANES
+export DURATION PIPELINE CORPUS RATE SIMULATOR KAFKA DATA SEED SEEDS BROKERS ONLY TOGETHER LANES TESTS
 
 .PHONY: help
 help: ## List the targets
@@ -48,9 +48,9 @@ test-fast: ## Run the tests without the race detector and without a real Kafka
 	go test $(TESTFLAGS) $(addprefix ./,$(addsuffix /...,$(MODULES)))
 
 .PHONY: e2e
-e2e: build ## Kill every service in mid-traffic on a real Kafka and let the auditor judge
+e2e: build ## Kill every service in mid-traffic on a real Kafka and let the auditor judge; the same on a cluster
 	@if reason=$$($(BROKER) available 2>&1); then \
-	  (cd hack && go test -tags e2e -count=1 -timeout 20m -v ./e2e) && $(MAKE) --no-print-directory e2e-failpoints; \
+	  (cd hack && go test -tags e2e -count=1 -timeout 20m -v ./e2e) && $(MAKE) --no-print-directory e2e-failpoints e2e-cluster; \
 	else \
 	  echo "cannot run here: $$reason"; exit 1; \
 	fi
@@ -75,9 +75,9 @@ images: ## Build all images with ko: KO_DOCKER_REPO=registry to push, or LOAD="k
 	@hack/cluster/images
 
 .PHONY: e2e-cluster
-e2e-cluster: ## Install the chart on the cluster of KUBECONFIG and see feedback flow; E2E_IMAGES=registry/folder:tag has the images
-	@if [ -n "$$KUBECONFIG" ]; then cd hack && go test -tags e2e -count=1 -timeout 20m -v ./cluster/e2e; \
-	else echo "SKIPPED: KUBECONFIG names no cluster, see charts/feedback-pipeline"; fi
+e2e-cluster: ## Break all around a pipeline on the cluster of KUBECONFIG, or on a node that hack/cluster/node brings up: TESTS=TestChart for some
+	@if [ -n "$$KUBECONFIG" ]; then cd hack && go test -tags e2e -count=1 -timeout 25m -v $(if $(TESTS),-run '$(TESTS)') ./cluster/e2e; \
+	else hack/cluster/node $(MAKE) --no-print-directory e2e-cluster; fi
 
 $(BROKER): $(wildcard hack/kafka/*.go hack/kafka/broker/*.go)
 	@mkdir -p bin

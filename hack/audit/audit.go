@@ -8,6 +8,7 @@ package audit
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -21,6 +22,10 @@ type Options struct {
 	// Manifest is the FeedbackPipeline as YAML. Other documents in the same text, such as Secrets,
 	// are passed over.
 	Manifest []byte
+	// Earlier are manifests of the same pipeline that Manifest replaced while events were told. Where one of them and
+	// Manifest do not agree on whether a route tells an event, it may have been told or not. Of Earlier only the routes
+	// are read.
+	Earlier [][]byte
 	// Simulator is the base URL of the simulator, such as http://127.0.0.1:8090.
 	Simulator string
 }
@@ -33,6 +38,13 @@ func Run(ctx context.Context, o Options) (Ledger, error) {
 	m, err := parseManifest(o.Manifest)
 	if err != nil {
 		return Ledger{}, err
+	}
+	for i, text := range o.Earlier {
+		earlier, err := parseManifest(text)
+		if err != nil {
+			return Ledger{}, fmt.Errorf("earlier manifest %d: %w", i, err)
+		}
+		m.earlier = append(m.earlier, earlier)
 	}
 	w, err := gather(ctx, o, m)
 	if err != nil {

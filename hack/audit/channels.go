@@ -22,9 +22,11 @@ func (w *world) judgeCards(m *manifest, l *Ledger) {
 			l.find(Misrouted, c.id, c.route, "its card stands in #%s, and it was never scored", c.channel)
 		case w.ahead(i, v):
 			// the notifier has not come to its last revision
+		case v.unsure&(1<<i) != 0 && (v.routes&(1<<i) == 0 || w.withdrawn(c.pair)):
+			// an earlier manifest wanted it, or wanted it no more
 		case v.routes&(1<<i) != 0:
 			w.judgeShown(l, c, v)
-		case w.pairs[c.pair] != nil && w.pairs[c.pair].state == feedbackv1.Notification_STATE_WITHDRAWN:
+		case w.withdrawn(c.pair):
 			// the card says so
 		case v.ever&(1<<i) != 0:
 			l.find(Misrouted, c.id, c.route, "its card stands in #%s unmarked, and its revision %d does not match any more", c.channel, v.top)
@@ -32,6 +34,11 @@ func (w *world) judgeCards(m *manifest, l *Ledger) {
 			l.find(Misrouted, c.id, c.route, "its card stands in #%s, and it does not match", c.channel)
 		}
 	}
+}
+
+// withdrawn is true if the notifications say that the pair's card says that it no longer matches.
+func (w *world) withdrawn(p pair) bool {
+	return w.pairs[p] != nil && w.pairs[p].state == feedbackv1.Notification_STATE_WITHDRAWN
 }
 
 // judgeShown asks whether a card shows the text of the last revision.

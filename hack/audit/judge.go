@@ -154,12 +154,19 @@ func (w *world) judgeRoutes(m *manifest, l *Ledger) {
 			continue // found by judgeStrangers
 		}
 		for i, r := range m.Spec.Routes {
-			if v.routes&(1<<i) != 0 {
-				l.Routed++
-				w.judgePair(l, pair{id, r.Name}, i, v)
+			p := pair{id, r.Name}
+			if v.routes&(1<<i) == 0 || v.unsure&(1<<i) != 0 && w.untold(p, i, v) {
+				continue
 			}
+			l.Routed++
+			w.judgePair(l, p, i, v)
 		}
 	}
+}
+
+// untold is true if nothing was ever told of the pair, and nothing will be.
+func (w *world) untold(p pair, route int, v *verdict) bool {
+	return w.cardCount[p] == 0 && w.pairs[p] == nil && !w.ahead(route, v)
 }
 
 // judgePair says what became of one pair. What stands in the channel counts first.
@@ -171,7 +178,7 @@ func (w *world) judgePair(l *Ledger, p pair, route int, v *verdict) {
 	switch {
 	case w.cardCount[p] > 0:
 		l.Posted++
-		if n.state == feedbackv1.Notification_STATE_WITHDRAWN && !w.ahead(route, v) {
+		if n.state == feedbackv1.Notification_STATE_WITHDRAWN && v.unsure&(1<<route) == 0 && !w.ahead(route, v) {
 			l.find(Stale, p.id, p.route, "its card says that it no longer matches, and its revision %d does", v.top)
 		}
 	case w.digested(p, n):

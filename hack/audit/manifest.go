@@ -28,6 +28,8 @@ type manifest struct {
 		Sources []source `json:"sources"`
 		Routes  []route  `json:"routes"`
 	} `json:"spec"`
+
+	earlier []*manifest // that this one has replaced
 }
 
 // source is where events enter.
@@ -117,6 +119,22 @@ func (m *manifest) complete() error {
 		s.Twitter.parsed = q
 	}
 	return nil
+}
+
+// asks are the bits of the routes that tell what was said, and of those on which an earlier manifest says otherwise.
+func (m *manifest) asks(s said) (routes, unsure uint64) {
+	for i, r := range m.Spec.Routes {
+		covers := r.Match.covers(s)
+		if covers {
+			routes |= 1 << i
+		}
+		for _, e := range m.earlier {
+			if j := e.route(r.Name); covers != (j >= 0 && e.Spec.Routes[j].Match.covers(s)) {
+				unsure |= 1 << i
+			}
+		}
+	}
+	return routes, unsure
 }
 
 // pipeline is how cards name the pipeline that posted them.

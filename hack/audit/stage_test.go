@@ -24,6 +24,7 @@ import (
 // stands in the topics, and how far the groups have committed. Mutants change it before it is played.
 type stage struct {
 	manifest   string
+	earlier    []string // manifests that it replaced
 	partitions int32
 	json       bool // values as JSON
 	posts      []*simPost
@@ -195,7 +196,11 @@ func (s *stage) play(t *testing.T) Ledger {
 	s.produce(t, cluster.ListenAddrs())
 	web := httptest.NewServer(http.HandlerFunc(s.serve))
 	t.Cleanup(web.Close)
-	l, err := Run(t.Context(), Options{Bootstrap: cluster.ListenAddrs(), Manifest: []byte(s.manifest), Simulator: web.URL})
+	o := Options{Bootstrap: cluster.ListenAddrs(), Manifest: []byte(s.manifest), Simulator: web.URL}
+	for _, text := range s.earlier {
+		o.Earlier = append(o.Earlier, []byte(text))
+	}
+	l, err := Run(t.Context(), o)
 	if err != nil {
 		t.Fatalf("Run = %v", err)
 	}

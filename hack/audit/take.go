@@ -76,15 +76,13 @@ func (w *world) takeScored(m *manifest, r record) {
 		v = &verdict{}
 		w.scored[e.GetId()] = v
 	}
-	routes := uint64(0)
-	for i, rt := range m.Spec.Routes {
-		if !e.GetDeleted() && rt.Match.covers(scoredSaid(s)) {
-			routes |= 1 << i
-		}
+	var routes, unsure uint64
+	if !e.GetDeleted() {
+		routes, unsure = m.asks(scoredSaid(s))
 	}
 	v.ever |= routes
 	if first || e.GetRevision() > v.top {
-		v.top, v.deleted, v.at, v.routes = e.GetRevision(), e.GetDeleted(), placeOf(r), routes
+		v.top, v.deleted, v.at, v.routes, v.unsure = e.GetRevision(), e.GetDeleted(), placeOf(r), routes, unsure
 	}
 	if !e.GetDeleted() {
 		v.texts = append(v.texts, textOf{e.GetRevision(), hash(e.GetText())})

@@ -69,6 +69,7 @@ type verdict struct {
 	bears   bool
 	score   bool   // whether the said revision has a score
 	routes  uint64 // bits of the routes that the top revision matches
+	unsure  uint64 // bits of the routes on which an earlier manifest says otherwise of the top revision
 	ever    uint64 // bits of the routes that any revision matched
 	texts   []textOf
 }

@@ -62,6 +62,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		flags.BoolVar(&o.TLS, "tls", false, "add listeners with TLS and with client certificates")
 		flags.BoolVar(&o.SASL, "sasl", false, "add listeners with SASL PLAIN and SCRAM")
 		flags.BoolVar(&o.ACLs, "acls", false, "allow only what ACLs grant, but to those of the plain listener and the SASL user")
+		flags.StringVar(&o.Host, "host", "", "IP `address` of this machine on which clients elsewhere reach it (127.0.0.1)")
 		flags.IntVar(&o.HeapMB, "heap", 256, "heap of each broker in `MB`")
 	}
 	if args[0] == "exec" {

@@ -53,16 +53,27 @@ func TestChart(t *testing.T) {
 	c.uninstalled()
 }
 
-// images are the chart's values for images that the cluster has or can pull: E2E_IMAGES names their registry and tag,
-// such as registry.example/feedback:dev.
-func (c *cluster) images() []string {
-	c.Helper()
-	images := cmp.Or(os.Getenv("E2E_IMAGES"), "registry.local/feedback:dev")
+// images names registry and tag of the images that the cluster has or can pull: E2E_IMAGES, such as
+// registry.example/feedback:dev.
+func images() string { return cmp.Or(os.Getenv("E2E_IMAGES"), "registry.local/feedback:dev") }
+
+// cutLast cuts at the colon before the tag.
+func cutLast(images string) (registry, tag string, ok bool) {
 	at := strings.LastIndex(images, ":")
 	if at < 0 || strings.Contains(images[at:], "/") {
-		c.Fatalf("E2E_IMAGES=%q: write registry and tag, such as registry.example/feedback:dev", images)
+		return images, "", false
 	}
-	return []string{"--set-string", "image.registry=" + images[:at] + ",image.tag=" + images[at+1:]}
+	return images[:at], images[at+1:], true
+}
+
+// images are the chart's values for them.
+func (c *cluster) images() []string {
+	c.Helper()
+	registry, tag, ok := cutLast(images())
+	if !ok {
+		c.Fatalf("E2E_IMAGES=%q: write registry and tag, such as registry.example/feedback:dev", images())
+	}
+	return []string{"--set-string", "image.registry=" + registry + ",image.tag=" + tag}
 }
 
 // volume is a claim where the cluster can fulfil it, or a folder of the pod's.

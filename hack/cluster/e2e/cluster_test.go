@@ -18,9 +18,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	k8sruntime "k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -31,6 +33,7 @@ import (
 type cluster struct {
 	*testing.T
 	client.Client
+	config    *rest.Config
 	pods      kubernetes.Interface
 	helmPath  string
 	namespace string
@@ -49,7 +52,7 @@ func connect(t *testing.T) *cluster {
 	must(t, clientgoscheme.AddToScheme(scheme))
 	must(t, v1alpha1.AddToScheme(scheme))
 	config.QPS, config.Burst = 50, 100
-	c := &cluster{T: t, helmPath: tool(t, "helm"), began: time.Now()}
+	c := &cluster{T: t, config: config, helmPath: tool(t, "helm"), began: time.Now()}
 	c.Client, err = client.New(config, client.Options{Scheme: scheme})
 	must(t, err)
 	c.pods, err = kubernetes.NewForConfig(config)
@@ -95,9 +98,23 @@ func (c *cluster) restricted() string {
 		if c.Failed() {
 			c.explain()
 		}
+		c.letGo(ns.Name)
 		_ = c.Delete(context.Background(), ns)
 	})
 	return ns.Name
+}
+
+// letGo deletes the pipelines that a failed run left, and takes off the finalizers for which there is no operator any
+// more, so that the namespace goes.
+func (c *cluster) letGo(namespace string) {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	var left v1alpha1.FeedbackPipelineList
+	_ = c.List(ctx, &left, client.InNamespace(namespace))
+	for _, p := range left.Items {
+		_ = c.Delete(ctx, &p)
+		_ = c.Patch(ctx, &p, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`)))
+	}
 }
 
 // helm runs helm in the test's namespace and returns what it says.
@@ -136,12 +153,30 @@ func (c *cluster) until(what string, limit time.Duration, ok func(ctx context.Co
 	c.step("%s", what)
 }
 
+// quiet calls f until it returns nil.
+func (c *cluster) quiet(limit time.Duration, f func(ctx context.Context) error) {
+	c.Helper()
+	var last error
+	err := wait.PollUntilContextTimeout(c.Context(), 500*time.Millisecond, limit, true, func(ctx context.Context) (bool, error) {
+		last = f(ctx)
+		return last == nil, nil
+	})
+	if err != nil {
+		c.Fatalf("not within %s: %v", limit, last)
+	}
+}
+
 // ready waits until the pipeline says that feedback flows.
 func (c *cluster) ready(name string, limit time.Duration) {
 	c.Helper()
+	c.readyIn(c.namespace, name, limit)
+}
+
+func (c *cluster) readyIn(namespace, name string, limit time.Duration) {
+	c.Helper()
 	c.until("FeedbackPipeline "+name+" is Ready", limit, func(ctx context.Context) (string, bool) {
 		p := &v1alpha1.FeedbackPipeline{}
-		if err := c.Get(ctx, client.ObjectKey{Namespace: c.namespace, Name: name}, p); err != nil {
+		if err := c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, p); err != nil {
 			return err.Error(), false
 		}
 		for _, cond := range p.Status.Conditions {

@@ -1,4 +1,4 @@
-// Package ports finds loopback ports that nothing listens on.
+// Package ports finds ports of this machine that nothing listens on.
 package ports
 
 import (
@@ -10,10 +10,13 @@ import (
 
 // Free returns n different TCP ports of 127.0.0.1 that were free a moment ago. Nothing reserves them, so a
 // program that takes one should be started soon.
-func Free(ctx context.Context, n int) ([]int, error) {
+func Free(ctx context.Context, n int) ([]int, error) { return FreeOn(ctx, loopback, n) }
+
+// FreeOn is Free of another address of this machine.
+func FreeOn(ctx context.Context, host string, n int) ([]int, error) {
 	ports := make([]int, 0, n)
 	for range n {
-		l, err := listen(ctx, 0)
+		l, err := listen(ctx, host, 0)
 		if err != nil {
 			return nil, fmt.Errorf("find a free port: %w", err)
 		}
@@ -26,7 +29,7 @@ func Free(ctx context.Context, n int) ([]int, error) {
 // Prefer returns the port want if it is free and another free one if not, or if want is 0.
 func Prefer(ctx context.Context, want int) (int, error) {
 	if want != 0 {
-		if l, err := listen(ctx, want); err == nil {
+		if l, err := listen(ctx, loopback, want); err == nil {
 			return want, l.Close()
 		}
 	}
@@ -38,9 +41,14 @@ func Prefer(ctx context.Context, want int) (int, error) {
 }
 
 // Address is 127.0.0.1 with the port.
-func Address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+func Address(port int) string { return AddressOn(loopback, port) }
 
-func listen(ctx context.Context, port int) (net.Listener, error) {
+// AddressOn is host with the port.
+func AddressOn(host string, port int) string { return net.JoinHostPort(host, strconv.Itoa(port)) }
+
+const loopback = "127.0.0.1"
+
+func listen(ctx context.Context, host string, port int) (net.Listener, error) {
 	var lc net.ListenConfig
-	return lc.Listen(ctx, "tcp", Address(port))
+	return lc.Listen(ctx, "tcp", AddressOn(host, port))
 }

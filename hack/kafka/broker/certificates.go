@@ -16,7 +16,7 @@ import (
 )
 
 // certificates are PEM files of a throw-away CA: made anew for each data folder, valid for a year, for 127.0.0.1 and
-// localhost, but for those that say otherwise.
+// localhost, and where the brokers listen, but for those that say otherwise.
 type certificates struct {
 	CA         string // the CA's certificate
 	OtherCA    string // that of a CA that has signed nothing
@@ -38,8 +38,8 @@ func certificatesIn(dir string) certificates {
 	}
 }
 
-// write makes the files.
-func (c certificates) write() error {
+// write makes the files; host is where the brokers listen, nil for 127.0.0.1 alone.
+func (c certificates) write(host net.IP) error {
 	ca, err := newAuthority("throw-away test CA")
 	if err != nil {
 		return err
@@ -62,7 +62,7 @@ func (c certificates) write() error {
 		{"client", x509.ExtKeyUsageClientAuth, ca.cert.NotAfter, "localhost", c.ClientCert, c.ClientKey},
 		{"expired client", x509.ExtKeyUsageClientAuth, time.Now().Add(-time.Hour), "localhost", c.ExpiredCert, c.ExpiredKey},
 	} {
-		cert, key, err := ca.leaf(int64(len(files)), l.name, l.usage, l.until, l.host)
+		cert, key, err := ca.leaf(int64(len(files)), l.name, l.usage, l.until, l.host, host)
 		if err != nil {
 			return err
 		}
@@ -98,8 +98,9 @@ func newAuthority(name string) (*authority, error) {
 	return &authority{cert: cert, key: key, pem: pem}, err
 }
 
-// leaf signs a certificate that is valid until a time: for the host, and for 127.0.0.1 where that is localhost.
-func (a *authority) leaf(serial int64, name string, usage x509.ExtKeyUsage, until time.Time, host string) (cert, key []byte, err error) {
+// leaf signs a certificate that is valid until a time: for the host, and where that is localhost for 127.0.0.1 and, if it
+// is not nil, at.
+func (a *authority) leaf(serial int64, name string, usage x509.ExtKeyUsage, until time.Time, host string, at net.IP) (cert, key []byte, err error) {
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: name},
 		NotBefore: a.cert.NotBefore, NotAfter: until,
@@ -109,6 +110,9 @@ func (a *authority) leaf(serial int64, name string, usage x509.ExtKeyUsage, unti
 	}
 	if host == "localhost" {
 		template.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)}
+		if at != nil {
+			template.IPAddresses = append(template.IPAddresses, at)
+		}
 	}
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

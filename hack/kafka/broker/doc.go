@@ -1,4 +1,4 @@
-// Package broker runs a Kafka broker on this machine, without root and on the loopback interface only.
+// Package broker runs a Kafka broker on this machine, without root and, unless told otherwise, on the loopback interface only.
 //
 // Embedded is an implementation in this process that needs nothing but Go and keeps its records in a folder: it serves
 // the demo and proves logic. Real is Apache Kafka from its published jars: it alone proves a broker's behaviour (TLS,

@@ -41,7 +41,8 @@ type layout struct {
 // node is one broker, which is a controller too.
 type node struct {
 	ID    int            `json:"id"`
-	Ports map[string]int `json:"ports"` // by listener
+	Host  string         `json:"host,omitempty"` // empty: 127.0.0.1
+	Ports map[string]int `json:"ports"`          // by listener
 	// Advertised are the ports that the clients of some listeners are told instead.
 	Advertised map[string]int `json:"advertised,omitempty"`
 	Pid        int            `json:"pid,omitempty"`
@@ -50,6 +51,9 @@ type node struct {
 // detour is the name of the listener for RealOptions.Detours.
 func detour(i int) string { return fmt.Sprintf("DETOUR%d", i) }
 
+// address is where the node listens, with one of its ports.
+func (n node) address(port int) string { return ports.AddressOn(cmp.Or(n.Host, "127.0.0.1"), port) }
+
 func (n node) has(listener string) bool { return n.Ports[listener] != 0 }
 
 // properties renders the settings of one broker of the cluster whose data lie in dir. Cleaning and retention run every
@@ -57,13 +61,13 @@ func (n node) has(listener string) bool { return n.Ports[listener] != 0 }
 func (l layout) properties(n node, dir string) string {
 	var voters, listeners, advertised, security []string
 	for _, other := range l.Nodes {
-		voters = append(voters, fmt.Sprintf("%d@%s", other.ID, ports.Address(other.Ports[controller])))
+		voters = append(voters, fmt.Sprintf("%d@%s", other.ID, other.address(other.Ports[controller])))
 	}
 	for name, port := range n.Ports {
-		listeners = append(listeners, name+"://"+ports.Address(port))
+		listeners = append(listeners, name+"://"+n.address(port))
 		security = append(security, name+":"+cmp.Or(protocols[name], protocols[plain]))
 		if name != controller {
-			advertised = append(advertised, name+"://"+ports.Address(cmp.Or(n.Advertised[name], port)))
+			advertised = append(advertised, name+"://"+n.address(cmp.Or(n.Advertised[name], port)))
 		}
 	}
 	sort.Strings(listeners)

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -8,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -35,6 +37,9 @@ type RealOptions struct {
 	// Detours adds so many plain listeners to each broker whose clients are told other ports than those that it listens
 	// on: something there has to pass them on, such as a proxy that can be cut. See Detour.
 	Detours int
+	// Host is the IP address of this machine on which brokers listen and which clients are told, for clients elsewhere,
+	// such as the pods of a cluster. Certificates hold for it too. Default: 127.0.0.1. Anybody who reaches it gets in.
+	Host string
 	// HeapMB is the heap of each broker, 256 by default.
 	HeapMB int
 	// Java is more options for each broker's Java, after our own (which favour a quick start over throughput).
@@ -60,6 +65,9 @@ func StartReal(ctx context.Context, o RealOptions) (*Real, error) {
 	}
 	if o.Brokers != 1 && o.Brokers != 3 {
 		return nil, fmt.Errorf("brokers: %d, but a cluster here has 1 or 3", o.Brokers)
+	}
+	if o.Host != "" && net.ParseIP(o.Host) == nil {
+		return nil, fmt.Errorf("host: %q is no IP address; name one of this machine that clients reach", o.Host)
 	}
 	if o.HeapMB == 0 {
 		o.HeapMB = 256
@@ -105,7 +113,7 @@ func (r *Real) prepare(ctx context.Context) (err error) {
 	if err := os.MkdirAll(r.dir, 0o700); err != nil {
 		return err
 	}
-	if err := certificatesIn(r.dir).write(); err != nil {
+	if err := certificatesIn(r.dir).write(net.ParseIP(r.options.Host)); err != nil {
 		return err
 	}
 	if r.layout, err = newLayout(ctx, r.options); err != nil {
@@ -134,12 +142,13 @@ func newLayout(ctx context.Context, o RealOptions) (layout, error) {
 	for i := range o.Detours {
 		listeners = append(listeners, detour(i))
 	}
-	free, err := ports.Free(ctx, o.Brokers*(len(listeners)+o.Detours))
+	host := cmp.Or(o.Host, "127.0.0.1")
+	free, err := ports.FreeOn(ctx, host, o.Brokers*(len(listeners)+o.Detours))
 	if err != nil {
 		return layout{}, err
 	}
 	for i := range o.Brokers {
-		n := node{ID: i + 1, Ports: map[string]int{}, Advertised: map[string]int{}}
+		n := node{ID: i + 1, Host: host, Ports: map[string]int{}, Advertised: map[string]int{}}
 		for j, name := range listeners {
 			n.Ports[name] = free[i*len(listeners)+j]
 		}
@@ -183,7 +192,7 @@ type Detour struct {
 func (r *Real) Detour(i int) []Detour {
 	var ways []Detour
 	for _, n := range r.layout.Nodes {
-		ways = append(ways, Detour{At: ports.Address(n.Advertised[detour(i)]), To: ports.Address(n.Ports[detour(i)])})
+		ways = append(ways, Detour{At: n.address(n.Advertised[detour(i)]), To: n.address(n.Ports[detour(i)])})
 	}
 	return ways
 }
@@ -231,7 +240,7 @@ func (l layout) addresses(listener string) []string {
 	var all []string
 	for _, n := range l.Nodes {
 		if n.has(listener) {
-			all = append(all, ports.Address(n.Ports[listener]))
+			all = append(all, n.address(n.Ports[listener]))
 		}
 	}
 	return all

@@ -32,6 +32,7 @@ func (c *Control) Register(mux *http.ServeMux) {
 		"GET /sim/channels":                        c.channels,
 		"POST /sim/slack/channels":                 c.setChannel,
 		"GET /sim/channels/{name}/messages":        c.messages,
+		"POST /sim/slack/tokens":                   c.setTokens,
 		"POST /sim/traffic":                        c.setTraffic,
 		"GET /sim/faults":                          c.faults,
 		"POST /sim/faults":                         c.startFault,
@@ -168,6 +169,17 @@ func (c *Control) setChannel(r *http.Request) (any, error) {
 	}
 	id, err := c.Slack.SetChannel(ch)
 	return map[string]string{"id": id}, err
+}
+
+// setTokens makes bot tokens the ones that are taken; earlier ones are revoked.
+func (c *Control) setTokens(r *http.Request) (any, error) {
+	var body struct {
+		Bot []string `json:"bot"`
+	}
+	if err := read(r, &body); err != nil {
+		return nil, err
+	}
+	return done, c.Slack.SetBotTokens(body.Bot)
 }
 
 // messages is what stands in a channel; ?deleted=true adds what was removed.

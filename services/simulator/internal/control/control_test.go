@@ -123,6 +123,15 @@ func TestPostsOfBothPlatforms(t *testing.T) {
 	}
 }
 
+func TestTokens(t *testing.T) {
+	s := newServer(t)
+	for body, want := range map[string]int{`{"bot":["xoxb-1","xoxb-2"]}`: http.StatusOK, `{"bot":[]}`: http.StatusBadRequest, `{"bot":[""]}`: http.StatusBadRequest} {
+		if got := do(t, s, "POST", "/sim/slack/tokens", body, nil); got != want {
+			t.Errorf("POST /sim/slack/tokens %s = %d, want %d", body, got, want)
+		}
+	}
+}
+
 func TestChannelsMessagesStatusTraffic(t *testing.T) {
 	s := newServer(t)
 	do(t, s, "POST", "/sim/slack/messages", `{"channel":"outages","user":"aiko","text":"x"}`, nil)

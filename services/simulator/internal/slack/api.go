@@ -178,20 +178,23 @@ func arguments(r *http.Request) (url.Values, string, *failure) {
 
 // authorize checks the token, its scopes and the limit of calls.
 func (w *Workspace) authorize(m method, name, token string) *failure {
-	which, want := "bot", w.opts.BotToken
+	bot, taken := w.tokens.bot(token)
+	which, right := "bot", bot
 	if m.appToken {
-		which, want = "app", w.opts.AppToken
+		which, right = "app", token == w.opts.AppToken
 	}
 	if m.person && w.isPerson(token) {
-		which, want = "user", token
+		which, right = "user", true
 	}
 	switch {
 	case token == "":
 		return fail("not_authed")
-	case token != want && (token == w.opts.BotToken || token == w.opts.AppToken || w.isPerson(token)):
+	case !right && (bot || token == w.opts.AppToken || w.isPerson(token)):
 		return fail("not_allowed_token_type")
-	case token != want:
+	case !right:
 		return fail("invalid_auth")
+	case which == "bot" && !taken:
+		return fail("token_revoked")
 	}
 	if _, revoked := w.opts.Faults.Hit(fault.Revoke, which); revoked {
 		return fail("token_revoked")

@@ -207,6 +207,35 @@ func TestTokens(t *testing.T) {
 	}
 }
 
+// TestRotatedToken: old and new are taken side by side, then the old one is revoked.
+func TestRotatedToken(t *testing.T) {
+	w := newWorld(t)
+	test := func(token, want string) {
+		t.Helper()
+		got := "ok"
+		if _, err := slack.New(token, slack.OptionAPIURL(w.server.URL+"/api/")).AuthTestContext(t.Context()); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("auth.test with %s = %s, want %s", token, got, want)
+		}
+	}
+	test("xoxb-next", "invalid_auth")
+	if err := w.SetBotTokens([]string{botToken, "xoxb-next"}); err != nil {
+		t.Fatal(err)
+	}
+	test(botToken, "ok")
+	test("xoxb-next", "ok")
+	if err := w.SetBotTokens([]string{"xoxb-next"}); err != nil {
+		t.Fatal(err)
+	}
+	test(botToken, "token_revoked")
+	test("xoxb-next", "ok")
+	if err := w.SetBotTokens(nil); err == nil {
+		t.Error("SetBotTokens of none = nil, want an error")
+	}
+}
+
 func TestAPersonsTokenPostsAsThePerson(t *testing.T) {
 	w := newWorld(t, func(o *Options) { o.UserToken = "xoxp-test" })
 	person := slack.New("xoxp-test", slack.OptionAPIURL(w.server.URL+"/api/"))

@@ -33,7 +33,7 @@ type Options struct {
 	Channels []string
 	// NotInvited are those of Channels that the app is not yet a member of.
 	NotInvited []string
-	// BotToken and AppToken are the tokens that are taken.
+	// BotToken and AppToken are the tokens that are taken; SetBotTokens changes the former.
 	BotToken, AppToken string
 	// UserToken, where there is one, is a person's: what is posted with it is said by the user "you".
 	UserToken string
@@ -74,6 +74,7 @@ type Workspace struct {
 	log      *store.Log
 	limits   *limits
 	delivery *delivery
+	tokens   *tokens
 
 	mu       sync.Mutex
 	lastTS   int64 // microseconds
@@ -107,7 +108,7 @@ func Open(o Options) (*Workspace, error) {
 	if o.Scopes == nil {
 		o.Scopes = AllScopes
 	}
-	w := &Workspace{opts: o, users: map[string]*User{}, counts: map[string]int{}, limits: newLimits(o.Now, o.NoTiers)}
+	w := &Workspace{opts: o, users: map[string]*User{}, counts: map[string]int{}, limits: newLimits(o.Now, o.NoTiers), tokens: newTokens(o.BotToken)}
 	w.delivery = newDelivery(w, rand.New(rand.NewPCG(o.Seed, 0x51ac)))
 	for _, u := range people() {
 		w.users[u.ID] = &u
