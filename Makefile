@@ -4,6 +4,7 @@ SHELL := /bin/bash -o pipefail
 MODULES := proto services operator hack
 PROGRAMS := slack-ingest twitter-ingest sentiment-scorer notifier feedbackctl simulator
 TOOL := hack/tools/tool
+STAMP = -ldflags "-X github.com/feedback-pipelines/feedback-pipelines/proto/version.version=$(shell hack/tools/version) -X github.com/feedback-pipelines/feedback-pipelines/proto/version.revision=$(shell hack/tools/version revision)"
 BROKER := bin/kafka
 
 # What `make demo` takes; see `make help`.
@@ -22,7 +23,7 @@ help: ## List the targets
 build: ## Build the services and the demo into bin/
 	@mkdir -p bin
 	@echo "building (the first time takes a minute or two)"
-	cd services && go build -o ../bin/ $(addprefix ./,$(PROGRAMS))
+	cd services && go build $(STAMP) -o ../bin/ $(addprefix ./,$(PROGRAMS))
 	cd hack && go build -o ../bin/ ./demo ./kafka
 
 .PHONY: demo
@@ -74,10 +75,19 @@ e2e-readiness: build ## Break each component in turn: health says so within 45 s
 images: ## Build all images with ko: KO_DOCKER_REPO=registry to push, or LOAD="kind load image-archive"; TAG=dev
 	@hack/cluster/images
 
+.PHONY: images-check
+images-check: ## Build all images twice into a registry here: the same digests, both platforms, an SBOM each, static, stamped, not root
+	cd hack && go test -tags e2e -count=1 -timeout 40m -v ./cluster/image
+
 .PHONY: e2e-cluster
 e2e-cluster: ## Break all around a pipeline on the cluster of KUBECONFIG, or on a node that hack/cluster/node brings up: TESTS=TestChart for some
 	@if [ -n "$$KUBECONFIG" ]; then cd hack && go test -tags e2e -count=1 -timeout 25m -v $(if $(TESTS),-run '$(TESTS)') ./cluster/e2e; \
 	else hack/cluster/node $(MAKE) --no-print-directory e2e-cluster; fi
+
+.PHONY: e2e-upgrade
+e2e-upgrade: ## Upgrade the packaged older chart with its images to the present ones while feedback flows, roll back, uninstall; see hack/cluster/upgrade
+	@if [ -n "$$KUBECONFIG" ]; then cd hack && go test -tags e2e -count=1 -timeout 40m -v ./cluster/upgrade; \
+	else echo "SKIPPED: KUBECONFIG names no cluster, see charts/feedback-pipeline"; fi
 
 $(BROKER): $(wildcard hack/kafka/*.go hack/kafka/broker/*.go)
 	@mkdir -p bin

@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"github.com/feedback-pipelines/feedback-pipelines/hack/kafka/broker"
+	"github.com/feedback-pipelines/feedback-pipelines/proto/version"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stderr)) }
@@ -30,6 +31,10 @@ func run(args []string, stderr io.Writer) int {
 		}
 		log.Info("records are taken again")
 	}}
+	if version.Asked(args) {
+		fmt.Println("devkafka", version.Read())
+		return 0
+	}
 	flags := flag.NewFlagSet("devkafka", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.StringVar(&o.Listen, "listen", ":9092", "`address` to listen on")
@@ -58,7 +63,8 @@ func serve(ctx context.Context, o broker.EmbeddedOptions) error {
 		return err
 	}
 	defer e.Stop()
-	o.Log.Info("serving Kafka's protocol", "listen", o.Listen, "advertise", o.Advertise, "data", o.DataDir)
+	built := version.Read()
+	o.Log.Info("serving Kafka's protocol", "version", built.Version, "revision", built.Revision, "listen", o.Listen, "advertise", o.Advertise, "data", o.DataDir)
 	<-ctx.Done()
 	return nil
 }

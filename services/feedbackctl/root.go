@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/feedback-pipelines/feedback-pipelines/proto/version"
 )
 
 // Exit codes.
@@ -71,10 +72,11 @@ Environment for all commands that read Kafka:
 
 Exit status: 0 done, 1 failed, 2 the command line or the environment is wrong,
 130 interrupted.`,
-		Version:       version(),
+		Version:       version.Read().String(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
+	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
@@ -82,15 +84,6 @@ Exit status: 0 done, 1 failed, 2 the command line or the environment is wrong,
 	root.AddCommand(a.postCommand(), a.tailCommand(), a.scoreCommand(), a.topicsCommand(), a.routeCommand(),
 		a.deadLettersCommand(), a.replayCommand(), a.auditCommand(), a.healthCommand())
 	return root
-}
-
-// version is the build's version, as Go's toolchain stamps it.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "(devel)"
-	}
-	return info.Main.Version
 }
 
 // arguments makes a wrong number of arguments a usageError.

@@ -39,9 +39,9 @@ func (s *service) socketOptions() socket.Options {
 		Dial:   func(o ...socketmode.Option) *socketmode.Client { return socketmode.New(s.api.Client, o...) },
 		Opened: s.gate.Opened, While: s.gate.While,
 		Submit: s.dispatch.Submit, Drain: s.dispatch.Drain, Refuse: s.ingester.Refuse,
-		Connected:    func() { s.metrics.Connected.Set(1); s.link.Connected(); s.reread() },
-		Disconnected: func(err error) { s.metrics.Connected.Set(0); s.link.Disconnected(err) },
-		Silent:       func() { s.metrics.Connected.Set(0); s.link.Silent() },
+		Connected:    func() { s.metrics.Socket(true); s.link.Connected(); s.reread() },
+		Disconnected: func(err error) { s.metrics.Socket(false); s.link.Disconnected(err) },
+		Silent:       func() { s.metrics.Socket(false); s.link.Silent() },
 		Moved:        s.channels.Moved, Missed: s.reread, Metrics: s.metrics, Log: s.log,
 	}
 }

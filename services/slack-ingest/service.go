@@ -58,6 +58,9 @@ func newService(p *run.Process, cfg *config, client *kafka.Client) *service {
 		health: health.New("slack-ingest/"+cfg.Source, cfg.Instance), metrics: metrics.New(p.Metrics),
 		api: newAPI(slackapi.New(slackapi.Options{BotToken: cfg.BotToken, AppToken: cfg.AppToken, APIURL: cfg.APIURL, Metrics: slackapi.NewMetrics(p.Metrics)})),
 	}
+	if cfg.Mode == modeSocket {
+		s.metrics.Socket(false)
+	}
 	s.gate = gate.New(client.Write, s.check, s.broker, s.reread)
 	s.memory = newMemory(s)
 	s.link = link.New(cfg.Mode == modeHTTP, func(level feedbackv1.Health_Level, reason, message string) {

@@ -28,6 +28,8 @@ func TestRefused(t *testing.T) {
 		{`watchNamespaces=["One"]`, "watchNamespaces"},
 		{`watchNamespaces=["one","one"]`, "watchNamespaces"},
 		{`watchNamespaces="one"`, "watchNamespaces"},
+		{`uninstall.enabled="no"`, "enabled"},
+		{`uninstall.timeoutSeconds=0`, "timeoutSeconds"},
 		{`metrics.mode="Open"`, "mode"},
 		{`metrics.port=70000`, "port"},
 		{`metrics.service.ipFamilies=["IPv5"]`, "ipFamilies"},
@@ -38,6 +40,7 @@ func TestRefused(t *testing.T) {
 		{`simulator.rate=-1`, "rate"},
 		{`simulator.channels=[]`, "channels"},
 		{`demo.bootstrapServers=["kafka"]`, "bootstrapServers"},
+		{`demo.bootstrapServers=["2001:db8::1:9092"]`, "bootstrapServers"},
 		{`demo.enabled=true`, "set simulator.enabled=true"},
 		{`rbac.clusterRoles=false`, "set watchNamespaces"},
 	} {

@@ -14,6 +14,8 @@ import (
 
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/feedback-pipelines/feedback-pipelines/proto/version"
 )
 
 // settings are what to look at.
@@ -29,6 +31,10 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // run looks at everything and returns the exit status: 1 if anything is not as it shall be.
 func run(args []string, out, stderr io.Writer) int {
+	if version.Asked(args) {
+		fmt.Fprintln(out, "check", version.Read())
+		return 0
+	}
 	var s settings
 	flags := flag.NewFlagSet("check", flag.ContinueOnError)
 	flags.SetOutput(stderr)
@@ -52,6 +58,7 @@ func run(args []string, out, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "check:", err)
 		return 1
 	}
+	fmt.Fprintln(out, "check", version.Read())
 	ctx, cancel := context.WithTimeout(context.Background(), s.timeout)
 	defer cancel()
 	if err := all(ctx, s, api, config.BearerTokenFile, out); err != nil {

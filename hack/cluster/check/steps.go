@@ -53,6 +53,11 @@ func refused(ctx context.Context, api client.Client, namespace string) error {
 // every is how often a condition is looked at.
 const every = time.Second
 
+// metrics of the operator that the chart's alerts and dashboard name.
+var metrics = []string{
+	"controller_runtime_reconcile_total", "controller_runtime_reconcile_errors_total", "feedback_operator_topics_left_behind_total", "feedback_build_info",
+}
+
 // scraped asks for metrics without a token, which https must refuse, and with that of tokenFile.
 func scraped(ctx context.Context, address, tokenFile string) error {
 	token, err := os.ReadFile(tokenFile)
@@ -68,8 +73,10 @@ func scraped(ctx context.Context, address, tokenFile string) error {
 	if err != nil || code != http.StatusOK {
 		return fmt.Errorf("with a token that may: status %d, %w, want 200", code, err)
 	}
-	if !strings.Contains(body, "controller_runtime_reconcile_total") {
-		return errors.New("controller_runtime_reconcile_total is missing among them")
+	for _, name := range metrics {
+		if !strings.Contains(body, "\n# TYPE "+name+" ") {
+			return fmt.Errorf("%s is missing among them", name)
+		}
 	}
 	return nil
 }

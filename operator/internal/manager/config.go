@@ -44,6 +44,10 @@ func Parse(args []string, getenv func(string) string, out io.Writer) (Config, er
 	var namespaces, images, pull string
 	f := flag.NewFlagSet("operator", flag.ContinueOnError)
 	f.SetOutput(out)
+	f.Usage = func() {
+		fmt.Fprint(out, "Usage: operator [flags]\n\nEach flag may come from the environment, as IMAGE_REGISTRY for -image-registry. -version tells what was built.\n\n")
+		f.PrintDefaults()
+	}
 	f.StringVar(&namespaces, "namespaces", "", "run pipelines in these namespaces alone, comma separated; empty: in all")
 	f.StringVar(&c.Images.Registry, "image-registry", "", "what stands before a program's name in its image, such as ghcr.io/feedback-pipelines/")
 	f.StringVar(&c.Images.Tag, "image-tag", "", "the tag of the workloads' images")

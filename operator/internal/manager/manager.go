@@ -31,10 +31,15 @@ import (
 	"github.com/feedback-pipelines/feedback-pipelines/operator/api/v1alpha1"
 	"github.com/feedback-pipelines/feedback-pipelines/operator/desired"
 	"github.com/feedback-pipelines/feedback-pipelines/operator/internal/controller"
+	"github.com/feedback-pipelines/feedback-pipelines/proto/version"
 )
 
-// Run is the operator, from its arguments until ctx ends.
+// Run is the operator, from its arguments until ctx ends. --version alone prints what was built to stdout.
 func Run(ctx context.Context, args []string, out io.Writer) error {
+	if version.Asked(args) {
+		fmt.Println("operator", version.Read())
+		return nil
+	}
 	c, err := Parse(args, os.Getenv, out)
 	if errors.Is(err, flag.ErrHelp) {
 		return nil
@@ -55,6 +60,8 @@ func Run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	built := version.Read()
+	mgr.GetLogger().Info("starting", "version", built.Version, "revision", built.Revision, "go", built.Go)
 	return mgr.Start(ctx)
 }
 

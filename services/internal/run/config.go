@@ -215,7 +215,7 @@ func variables(t reflect.Type, prefix string) []Variable {
 }
 
 func usage(w io.Writer, name string, vars []Variable) {
-	fmt.Fprintf(w, "Usage: %s [-flag value ...]\n\nEvery setting is an environment variable and, but for secrets, a flag that beats it.\n\n", name)
+	fmt.Fprintf(w, "Usage: %s [-flag value ...]\n\nEvery setting is an environment variable and, but for secrets, a flag that beats it. -version tells what was built.\n\n", name)
 	for _, v := range vars {
 		flagName := "-" + v.Flag()
 		if v.Secret {

@@ -20,6 +20,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/feedback-pipelines/feedback-pipelines/proto/version"
 )
 
 // Exit codes of Main.
@@ -32,10 +34,15 @@ const (
 // Main reads cfg from the environment and the command line's flags (a flag beats the
 // environment), validates it, serves probes and metrics, and calls start. It returns the
 // process's exit code: 0 after a clean stop, 1 if start failed, 2 if the settings are wrong.
+// -version alone prints what was built to stdout.
 //
 // ctx ends at the first SIGTERM or SIGINT and means: take in nothing more. A second signal
 // ends the process at once.
 func Main[C Configuration](name string, cfg C, start func(ctx context.Context, p *Process, cfg C) error) int {
+	if version.Asked(os.Args[1:]) {
+		fmt.Println(name, version.Read())
+		return exitOK
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
 	context.AfterFunc(ctx, stop) // from here on a second signal kills
@@ -68,7 +75,8 @@ func runMain[C Configuration](ctx context.Context, name string, cfg C, args, env
 		log.Error("cannot serve probes and metrics", "field", "LISTEN_ADDRESS", "error", err)
 		return exitFailed
 	}
-	log.Info("started", "instance", common.Instance, "probes", p.Address())
+	built := version.Read()
+	log.Info("started", "version", built.Version, "revision", built.Revision, "instance", common.Instance, "probes", p.Address())
 	err = start(ctx, p, cfg)
 	p.close()
 	if err != nil && !errors.Is(err, context.Canceled) {

@@ -20,6 +20,8 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/feedback-pipelines/feedback-pipelines/proto/version"
 )
 
 const (
@@ -96,7 +98,7 @@ func newResource(ctx context.Context, name string, c *Config) *resource.Resource
 	r, err := resource.New(ctx,
 		resource.WithAttributes(
 			semconv.ServiceName(name), semconv.ServiceNamespace(c.Pipeline),
-			semconv.ServiceInstanceID(c.Instance), semconv.ServiceVersion(readBuild().version),
+			semconv.ServiceInstanceID(c.Instance), semconv.ServiceVersion(version.Read().Version),
 		),
 		resource.WithTelemetrySDK(), resource.WithFromEnv())
 	if err != nil {

@@ -21,8 +21,8 @@ type Metrics struct {
 	UnknownEnvelopes *prometheus.CounterVec
 	// Connects counts socket connections.
 	Connects prometheus.Counter
-	// Connected is 1 while a socket is connected.
-	Connected prometheus.Gauge
+	// Connected is 1 while a socket is connected. It is absent until Socket, which HTTP mode does not call.
+	Connected *prometheus.GaugeVec
 	// BackfillPages counts pages of history and of threads that were read.
 	BackfillPages prometheus.Counter
 	// RateLimitWaits counts waits that Slack asked for with Retry-After.
@@ -43,7 +43,7 @@ func New(r prometheus.Registerer) *Metrics {
 		r.MustRegister(c)
 		return c
 	}
-	connected := prometheus.NewGauge(prometheus.GaugeOpts{Name: "feedback_slack_connected", Help: "1 while a socket is connected."})
+	connected := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "feedback_slack_connected", Help: "1 while a socket is connected."}, nil)
 	r.MustRegister(connected)
 	return &Metrics{
 		Connected:         connected,
@@ -59,4 +59,13 @@ func New(r prometheus.Registerer) *Metrics {
 		RateLimitWaits:    counter("rate_limit_waits_total", "Waits that Slack asked for."),
 		Swallowed:         counter("swallowed_total", "Messages that the sweep found and no connection delivered."),
 	}
+}
+
+// Socket tells whether a socket is connected.
+func (m *Metrics) Socket(connected bool) {
+	value := 0.0
+	if connected {
+		value = 1
+	}
+	m.Connected.WithLabelValues().Set(value)
 }

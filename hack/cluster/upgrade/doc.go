@@ -1,0 +1,4 @@
+// Package upgrade installs the chart's archive of an earlier version with the images of its time, and upgrades it to the
+// present ones while feedback flows; and it uninstalls, with pipelines that run. Its tests have the build tag e2e and are
+// run by `make e2e-upgrade`.
+package upgrade
