@@ -68,13 +68,20 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// root is the repository's folder; tests run in that of their package.
+// root is the repository's folder: the nearest above the working directory that has go.work.
 func root() string {
-	folder, err := filepath.Abs("../../..")
+	folder, err := os.Getwd()
 	if err != nil {
 		panic(err)
 	}
-	return folder
+	for at := folder; ; at = filepath.Dir(at) {
+		if _, err := os.Stat(filepath.Join(at, "go.work")); err == nil {
+			return at
+		}
+		if at == filepath.Dir(at) {
+			panic("no go.work above " + folder + ": run the tests in a checkout of the repository")
+		}
+	}
 }
 
 // tool is the path of a development tool.

@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/feedback-pipelines/feedback-pipelines/operator/api/v1alpha1"
@@ -41,11 +42,30 @@ func (p *pass) apply(ctx context.Context, o client.Object) error {
 	if live != nil && converged(want, live) {
 		return nil
 	}
-	err = p.Apply(ctx, client.ApplyConfigurationFromUnstructured(want), client.FieldOwner(FieldOwner), client.ForceOwnership)
-	if err != nil {
+	if err := p.send(ctx, want, FieldOwner); err != nil {
 		return fmt.Errorf("apply %s %s: %w", want.GetKind(), want.GetName(), err)
 	}
 	return nil
+}
+
+// send applies want in the name of a field owner. The answer is read as an object of want's own type: to read its own
+// writes, the client keeps a cache of what it writes, and of an unstructured object that would be a second one. What
+// has no type here is not cached at all.
+func (p *pass) send(ctx context.Context, want *unstructured.Unstructured, owner client.FieldOwner) error {
+	text, err := want.MarshalJSON()
+	if err != nil {
+		return err
+	}
+	options := []client.PatchOption{owner, client.ForceOwnership}
+	var answer client.Object = want.DeepCopy()
+	if typed, err := p.Scheme().New(want.GroupVersionKind()); err != nil {
+		options = append(options, client.DisableReadYourWritesConsistency)
+	} else if o, ok := typed.(client.Object); ok {
+		o.SetNamespace(want.GetNamespace())
+		o.SetName(want.GetName())
+		answer = o
+	}
+	return p.Patch(ctx, answer, client.RawPatch(types.ApplyPatchType, text), options...)
 }
 
 // applied returns o as it is sent: with its owner and its hash, without what only a server knows.

@@ -84,7 +84,7 @@ func (p *pass) pods(ctx context.Context) ([]corev1.Pod, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list the pods: %w", err)
 	}
-	return list.Items, nil
+	return append([]corev1.Pod{}, list.Items...), nil // never nil: they are listed once in a pass, even if there are none
 }
 
 // trouble is why d's pods don't come up; nil if nothing is known.

@@ -67,18 +67,26 @@ func Run(ctx context.Context, args []string, out io.Writer) error {
 
 // New returns the operator for a cluster, ready to be started.
 func New(cluster *rest.Config, c Config) (ctrl.Manager, error) {
-	mgr, err := ctrl.NewManager(cluster, options(c))
+	mgr, r, err := assemble(cluster, c)
 	if err != nil {
 		return nil, err
-	}
-	r := &controller.Reconciler{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Options: c.Images, HashKey: []byte(c.HashKey),
-		Events: mgr.GetEventRecorder(controller.FieldOwner), Now: time.Now,
 	}
 	if err := r.Register(mgr); err != nil {
 		return nil, err
 	}
 	return mgr, errors.Join(mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("ping", healthz.Ping))
+}
+
+// assemble returns the operator's manager, and a reconciler with that manager's clients that nobody calls yet.
+func assemble(cluster *rest.Config, c Config) (ctrl.Manager, *controller.Reconciler, error) {
+	mgr, err := ctrl.NewManager(cluster, options(c))
+	if err != nil {
+		return nil, nil, err
+	}
+	return mgr, &controller.Reconciler{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Options: c.Images, HashKey: []byte(c.HashKey),
+		Events: mgr.GetEventRecorder(controller.FieldOwner), Now: time.Now,
+	}, nil
 }
 
 // Scheme are the kinds that the operator knows.
@@ -105,12 +113,16 @@ func options(c Config) ctrl.Options {
 	}
 }
 
-// cacheOptions keep only what the operator has made, and pipelines.
+// cacheOptions keep only what the operator has made, and pipelines, without what nobody here reads of them: who set
+// which field is more text than most objects have.
 func cacheOptions(namespaces []string) cache.Options {
 	ours := cache.ByObject{Label: labels.SelectorFromSet(labels.Set{desired.LabelPartOf: "feedback-pipeline"})}
-	o := cache.Options{ByObject: map[client.Object]cache.ByObject{
-		&appsv1.Deployment{}: ours, &corev1.Service{}: ours, &policyv1.PodDisruptionBudget{}: ours, &networkingv1.NetworkPolicy{}: ours,
-	}}
+	o := cache.Options{
+		DefaultTransform: cache.TransformStripManagedFields(),
+		ByObject: map[client.Object]cache.ByObject{
+			&appsv1.Deployment{}: ours, &corev1.Service{}: ours, &policyv1.PodDisruptionBudget{}: ours, &networkingv1.NetworkPolicy{}: ours,
+		},
+	}
 	for _, ns := range namespaces {
 		if o.DefaultNamespaces == nil {
 			o.DefaultNamespaces = map[string]cache.Config{}

@@ -97,7 +97,7 @@ func (d *derivation) source(s v1alpha1.Source) v1alpha1.SourceStatus {
 	case current:
 		now := v1alpha1.SourceStatus{Name: s.Name, State: c.State, Reason: c.Reason, Message: clip(c.Message, 1024), LastEventTime: last.LastEventTime}
 		if !c.LastEvent.IsZero() {
-			now.LastEventTime = new(metav1.NewTime(c.LastEvent))
+			now.LastEventTime = new(metav1.NewTime(c.LastEvent.Truncate(time.Second))) // as the API server keeps it
 		}
 		return now
 	case held:

@@ -7,12 +7,15 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"testing"
 	"time"
 
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	"sigs.k8s.io/yaml"
+
+	"github.com/feedback-pipelines/feedback-pipelines/operator/config/crd"
 )
 
 // startTimeout is for a machine on which other tests take all processors.
@@ -29,9 +32,8 @@ func Run(m *testing.M, use func(*rest.Config)) int {
 	environment := &envtest.Environment{
 		BinaryAssetsDirectory:    assets,
 		ControlPlaneStartTimeout: startTimeout, ControlPlaneStopTimeout: startTimeout,
-		CRDDirectoryPaths: []string{filepath.Join(root(), "operator", "config", "crd")}, ErrorIfCRDPathMissing: true,
 	}
-	config, err := environment.Start()
+	config, err := start(environment)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "start the API server:", err)
 		return 1
@@ -43,6 +45,21 @@ func Run(m *testing.M, use func(*rest.Config)) int {
 		return max(code, 1)
 	}
 	return code
+}
+
+// start starts an API server with the resource, with room for more Services than the 254 of its default, and with an
+// admission plugin that OpenShift runs: who makes an object that keeps its owner from being deleted has to be allowed to
+// finalize the owner.
+func start(environment *envtest.Environment) (*rest.Config, error) {
+	resource := &apiextensionsv1.CustomResourceDefinition{}
+	if err := yaml.UnmarshalStrict(crd.YAML, resource); err != nil {
+		return nil, fmt.Errorf("operator/config/crd: %w", err)
+	}
+	environment.CRDs = []*apiextensionsv1.CustomResourceDefinition{resource}
+	environment.ControlPlane.GetAPIServer().Configure().
+		Append("enable-admission-plugins", "OwnerReferencesPermissionEnforcement").
+		Set("service-cluster-ip-range", "10.0.0.0/16")
+	return environment.Start()
 }
 
 func fuzzing() bool {
@@ -75,10 +92,4 @@ func assets() string {
 		return ""
 	}
 	return folder
-}
-
-// root is the repository's.
-func root() string {
-	_, file, _, _ := runtime.Caller(0)
-	return filepath.Join(filepath.Dir(file), "..", "..", "..")
 }

@@ -1,0 +1,128 @@
+package manager_test
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// tally counts requests to the API server by the right that each needs, such as "apps/deployments patch".
+type tally struct {
+	mu        sync.Mutex
+	asked     map[string]int
+	implied   map[string]bool // rights that the server asks for beside that of the request itself
+	forbidden []string
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// wrap has t count what goes through next.
+func (t *tally) wrap(next http.RoundTripper) http.RoundTripper {
+	return roundTripper(func(req *http.Request) (*http.Response, error) {
+		resp, err := next.RoundTrip(req)
+		right := asked(req)
+		if err != nil || right == "" {
+			return resp, err
+		}
+		t.note(right, resp.StatusCode)
+		if resp.StatusCode == http.StatusForbidden {
+			t.refuse(req.Method + " " + req.URL.String())
+		}
+		return resp, nil
+	})
+}
+
+// finalize is what OwnerReferencesPermissionEnforcement asks of who makes an object that holds its owner.
+const finalize = "feedbackpipeline.dev/feedbackpipelines/finalizers update"
+
+func (t *tally) note(right string, code int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.implied == nil {
+		t.implied = map[string]bool{}
+	}
+	if t.asked == nil {
+		t.asked = map[string]int{}
+	}
+	t.asked[right]++
+	resource, verb, _ := strings.Cut(right, " ")
+	switch {
+	case verb == "watch": // a server that does not stream lists is asked for one first
+		t.implied[resource+" list"] = true
+	case verb == "patch" && code == http.StatusCreated:
+		t.implied[resource+" create"], t.implied[finalize] = true, true
+	}
+}
+
+func (t *tally) refuse(request string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.forbidden = append(t.forbidden, request)
+}
+
+// take returns the requests since the last take.
+func (t *tally) take() map[string]int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	all := t.asked
+	t.asked = nil
+	return all
+}
+
+// rights are all that were needed so far.
+func (t *tally) rights() map[string]bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	all := map[string]bool{}
+	maps.Copy(all, t.implied)
+	for right := range t.asked {
+		all[right] = true
+	}
+	return all
+}
+
+// refused are the requests that were forbidden.
+func (t *tally) refused() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.forbidden)
+}
+
+// asked is the right that a request needs, as "group/resource verb"; empty for discovery. A resource's path is
+// /apis/<group>/<version>/namespaces/<namespace>/<resource>/<name>/<subresource>.
+func asked(req *http.Request) string {
+	parts := strings.Split(strings.Trim(req.URL.Path, "/"), "/")
+	group := ""
+	switch {
+	case len(parts) > 3 && parts[0] == "apis":
+		group, parts = parts[1], parts[3:]
+	case len(parts) > 2 && parts[0] == "api":
+		parts = parts[2:]
+	default:
+		return ""
+	}
+	if parts[0] == "namespaces" && len(parts) > 2 {
+		parts = parts[2:]
+	}
+	resource, named := parts[0], len(parts) > 1
+	if len(parts) > 2 {
+		resource += "/" + parts[2]
+	}
+	return group + "/" + resource + " " + verb(req, named)
+}
+
+func verb(req *http.Request, named bool) string {
+	switch {
+	case req.Method == http.MethodGet && req.URL.Query().Get("watch") != "":
+		return "watch"
+	case req.Method == http.MethodGet && named:
+		return "get"
+	}
+	return map[string]string{
+		http.MethodGet: "list", http.MethodPost: "create", http.MethodPut: "update", http.MethodPatch: "patch", http.MethodDelete: "delete",
+	}[req.Method]
+}
