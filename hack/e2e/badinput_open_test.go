@@ -15,6 +15,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/feedback-pipelines/feedback-pipelines/hack/e2e/e2etest"
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
 )
 
@@ -29,7 +30,7 @@ func TestATimeOutOfRangeStopsNoRoute(t *testing.T) {
 	after := badEvent("after", nil)
 	w.write("scored", after.GetId(), wire(t, badScored(after)))
 	limit := time.Now().Add(15 * time.Second)
-	until(t, func() error {
+	e2etest.Until(t, func() error {
 		_, cards := httpAsk(t, http.MethodGet, w.loop.SimulatorURL()+"/sim/channels/negative-feedback/messages", nil, nil)
 		if !bytes.Contains(cards, []byte("I hate it: after")) && time.Now().Before(limit) {
 			return errors.New("no card of the next event")

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/feedback-pipelines/feedback-pipelines/hack/e2e/e2etest"
 	"github.com/feedback-pipelines/feedback-pipelines/hack/internal/ports"
 	"github.com/feedback-pipelines/feedback-pipelines/hack/local/executor"
 )
@@ -83,7 +84,7 @@ func TestSecretsStandNowhere(t *testing.T) {
 			}
 			t.Cleanup(e.Stop)
 			processes := func() []executor.Status { return append(e.Processes(), simulator.Processes()...) }
-			until(t, func() error {
+			e2etest.Until(t, func() error {
 				if c.until == "" {
 					return told(t, base)
 				}

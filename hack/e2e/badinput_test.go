@@ -22,6 +22,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/feedback-pipelines/feedback-pipelines/hack/demo/loop"
+	"github.com/feedback-pipelines/feedback-pipelines/hack/e2e/e2etest"
 	"github.com/feedback-pipelines/feedback-pipelines/hack/kafka/broker"
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
 )
@@ -120,7 +121,7 @@ func (w badWorld) buried(f func(letters map[string]string) error) {
 	}
 	defer c.Close()
 	letters := map[string]string{}
-	until(w.T, func() error {
+	e2etest.Until(w.T, func() error {
 		ctx, cancel := context.WithTimeout(w.Context(), badPoll)
 		defer cancel()
 		c.PollFetches(ctx).EachRecord(func(r *kgo.Record) {
@@ -202,7 +203,7 @@ func (w badWorld) metric(image, series string) float64 {
 func (w badWorld) flows() {
 	w.Helper()
 	before := w.metric("notifier", `feedback_notifications_total{route="negative",state="posted"}`)
-	until(w.T, func() error {
+	e2etest.Until(w.T, func() error {
 		if now := w.metric("notifier", `feedback_notifications_total{route="negative",state="posted"}`); now < before+2 {
 			return fmt.Errorf("%v cards since, want 2: the rest does not flow on", now-before)
 		}
@@ -294,7 +295,7 @@ func TestBadRecordsAreDeadLettersAndTheRestFlows(t *testing.T) {
 		}
 		return errors.Join(errs...)
 	})
-	until(t, func() error {
+	e2etest.Until(t, func() error {
 		if n := w.metric("sentiment-scorer", `feedback_unscored_total{language="en",reason="no_text"}`); n == 0 {
 			return errors.New("the event without text is not unscored")
 		}
@@ -341,7 +342,7 @@ func TestWhatSlackAndXShouldNeverSay(t *testing.T) {
 		}
 		return nil
 	})
-	until(t, func() error {
+	e2etest.Until(t, func() error {
 		if w.metric("slack-ingest", `feedback_slack_dead_letters_total{reason="TooLarge"}`) != 1 {
 			return errors.New("the 1 MB text is not counted")
 		}

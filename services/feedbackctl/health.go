@@ -186,18 +186,18 @@ func judgeHealth(reports []*feedbackv1.Health, wanted []string, topic string, no
 	known := map[string]bool{}
 	for _, h := range reports {
 		known[h.GetComponent()] = true
-		age := now.Sub(h.GetObservedAt().AsTime())
+		silent := now.Sub(h.GetObservedAt().AsTime())
 		switch line := instanceLine(h); {
-		case age <= staleAfter:
+		case silent <= staleAfter:
 			lines = append(lines, conditionLines(h, line, all)...)
-		case age > goneAfter && heard[h.GetComponent()]:
+		case silent > goneAfter && heard[h.GetComponent()]:
 			if all {
 				line.Level, line.Reason, line.Message = "good", "Replaced", "it ended without a word, and others are there; its record stays until somebody deletes its key"
 				lines = append(lines, line)
 			}
 		default:
 			line.Level, line.Reason = "unknown", "Silent"
-			line.Message = fmt.Sprintf("nothing was heard of it for %s: see whether the process runs, hangs (restart it) or cannot write to %s (its log says so)", short(age), topic)
+			line.Message = fmt.Sprintf("nothing was heard of it for %s: see whether the process runs, hangs (restart it) or cannot write to %s (its log says so)", age(silent), topic)
 			lines = append(lines, line)
 		}
 	}
@@ -255,24 +255,11 @@ func printHealth(out io.Writer, lines []healthLine, now time.Time) error {
 		if t == nil {
 			return "-"
 		}
-		return short(max(0, now.Sub(*t)))
+		return age(now.Sub(*t))
 	}
 	for _, l := range lines {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", safe(l.Component), safe(or(l.Instance, "-")), l.Level, safe(or(l.Condition, "-")),
 			safe(l.Reason), ago(l.Since), ago(l.ObservedAt), ago(l.LastEventAt), safe(l.Message))
 	}
 	return w.Flush()
-}
-
-// short is a duration as people say it: seconds below two minutes, minutes below two hours, then hours, then days.
-func short(d time.Duration) string {
-	switch {
-	case d < 2*time.Minute:
-		return fmt.Sprintf("%ds", int(d.Seconds()))
-	case d < 2*time.Hour:
-		return fmt.Sprintf("%dm", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%dh", int(d.Hours()))
-	}
-	return fmt.Sprintf("%dd", int(d.Hours()/24))
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/run"
 )
 
 // redriveChunk and redriveBytes bound what is written in one go, where there is no rate.
@@ -278,14 +279,7 @@ func (h *handling) redrive(ctx context.Context, list []letter) error {
 // pace waits until the next record is due.
 func (h *handling) pace(ctx context.Context, begun time.Time) error {
 	due := begun.Add(time.Duration(float64(h.done) / h.rate * float64(time.Second)))
-	t := time.NewTimer(due.Sub(h.app.now()))
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
+	return run.Sleep(ctx, due.Sub(h.app.now()))
 }
 
 // writeBack writes records and then notes which were acknowledged, in that order: a record

@@ -12,6 +12,7 @@ import (
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/feedback"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/health"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/run"
 )
 
 // checkpoint reads the source's checkpoint, as often as it takes: to begin without it would
@@ -30,10 +31,8 @@ func checkpoint(ctx context.Context, client *kafka.Client, c *config, r *health.
 			return saved, nil
 		}
 		r.Failed("checkpoint", "CheckpointUnreadable", unreadable(c, err))
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(pause):
+		if err := run.Sleep(ctx, pause); err != nil {
+			return nil, err
 		}
 	}
 }

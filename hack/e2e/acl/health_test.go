@@ -3,77 +3,35 @@
 package acl
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kgo"
-	"google.golang.org/protobuf/proto"
-
+	"github.com/feedback-pipelines/feedback-pipelines/hack/e2e/e2etest"
 	"github.com/feedback-pipelines/feedback-pipelines/hack/local/executor"
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
 )
 
 // healths is the newest health of each instance, as it stands in the state topic.
-type healths struct {
-	mu  sync.Mutex
-	all map[string]*feedbackv1.Health // by instance, which is the process's name here
-}
+type healths struct{ *e2etest.Health }
 
 // followHealth reads the state topic until the test ends.
-func followHealth(t *testing.T, g *guarded) *healths {
+func followHealth(t *testing.T, g *guarded) healths {
 	t.Helper()
-	c, err := kgo.NewClient(kgo.SeedBrokers(g.Bootstrap()...), kgo.ConsumeTopics(prefix+".state"), kgo.FetchMaxWait(100*time.Millisecond))
-	if err != nil {
-		t.Fatal(err)
-	}
-	h := &healths{all: map[string]*feedbackv1.Health{}}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	var reading sync.WaitGroup
-	reading.Go(func() {
-		for ctx.Err() == nil {
-			c.PollFetches(ctx).EachRecord(h.take)
-		}
-	})
-	t.Cleanup(func() { cancel(); reading.Wait(); c.Close() })
-	return h
-}
-
-func (h *healths) take(r *kgo.Record) {
-	rest, ok := strings.CutPrefix(string(r.Key), "health/")
-	if !ok {
-		return
-	}
-	instance := rest[strings.LastIndex(rest, "/")+1:]
-	report := &feedbackv1.Health{}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if len(r.Value) == 0 || proto.Unmarshal(r.Value, report) != nil {
-		delete(h.all, instance)
-		return
-	}
-	h.all[instance] = report
-}
-
-func (h *healths) of(p executor.Status) *feedbackv1.Health {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.all[p.Name]
+	return healths{e2etest.FollowHealth(t, g.Bootstrap(), prefix+".state")}
 }
 
 // well is nil where the process is ready and its health, of less than 15 s ago, is good.
-func (h *healths) well(p executor.Status) error {
+func (h healths) well(p executor.Status) error {
 	if err := ready(p); err != nil {
 		return err
 	}
-	report := h.of(p)
+	report := h.Of(p.Name)
 	switch {
 	case report == nil:
 		return fmt.Errorf("%s: no health", p.Name)
@@ -91,11 +49,11 @@ const denied = "ACLs do not allow it"
 // troubled waits, for 45 s at most, within which health has to tell, until a run of the process that began after before says in its health that ACLs do
 // not allow something, is not ready after 5 s and says so in its log, or has no health after 5 s. It returns what is
 // wrong, nil if nothing is.
-func (h *healths) troubled(p executor.Status, before time.Time) error {
+func (h healths) troubled(p executor.Status, before time.Time) error {
 	tick, started, limit := time.NewTicker(100*time.Millisecond), time.Now().Add(5*time.Second), time.Now().Add(45*time.Second)
 	defer tick.Stop()
 	for now := range tick.C {
-		report := h.of(p)
+		report := h.Of(p.Name)
 		if !report.GetStartedAt().AsTime().After(before) {
 			report = nil
 		}

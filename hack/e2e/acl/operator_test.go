@@ -11,6 +11,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/feedback-pipelines/feedback-pipelines/hack/e2e/e2etest"
 )
 
 // command is one of feedbackctl that changes something, and what it says when it has.
@@ -58,7 +60,7 @@ func TestDocumentedACLsOfPeopleAreEnoughAndNeeded(t *testing.T) {
 // check has the command do its work. ACLs that were just granted may take a moment.
 func (c command) check(t *testing.T, g *guarded) {
 	t.Helper()
-	until(t, func() error {
+	e2etest.Until(t, func() error {
 		out, err := g.feedbackctl(t, c.user, append(c.args, "--prefix", prefix)...)
 		if err == nil && !strings.Contains(out, c.said) {
 			t.Fatalf("feedbackctl %s as %s says\n%s\nwant %q", strings.Join(c.args, " "), c.user, out, c.said)

@@ -3,8 +3,6 @@
 package acl
 
 import (
-	"context"
-	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,24 +16,6 @@ import (
 
 // rate is what Slack takes in cards, so that what a missing ACL held up is soon told.
 const rate = 4
-
-// kafka starts Apache Kafka with authorization, or skips the test and says what is missing.
-func kafka(t *testing.T) *broker.Real {
-	t.Helper()
-	if reason, ok := broker.Available(t.Context()); !ok {
-		t.Skip("SKIPPED: " + reason)
-	}
-	r, err := broker.StartReal(t.Context(), broker.RealOptions{SASL: true, ACLs: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := r.Stop(context.Background()); err != nil {
-			t.Errorf("stop Apache Kafka: %v", err)
-		}
-	})
-	return r
-}
 
 // itself is the user of a program's own name.
 func itself(program string) string { return program }
@@ -69,43 +49,6 @@ func (g *guarded) run(t *testing.T, user func(program string) string) *loop.Loop
 		t.Fatal(err)
 	}
 	return l
-}
-
-// more waits until people have offered n more posts.
-func more(t *testing.T, l *loop.Loop, n int) {
-	t.Helper()
-	first := -1
-	until(t, func() error {
-		sent, err := l.Sent(t.Context())
-		if err != nil {
-			return err
-		}
-		if first < 0 {
-			first = sent
-		}
-		if sent < first+n {
-			return fmt.Errorf("%d of %d more posts", sent-first, n)
-		}
-		return nil
-	})
-}
-
-// until waits, for a minute at most, until f is nil.
-func until(t *testing.T, f func() error) {
-	t.Helper()
-	tick, limit := time.NewTicker(100*time.Millisecond), time.After(time.Minute)
-	defer tick.Stop()
-	for {
-		err := f()
-		if err == nil {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-limit:
-			t.Fatalf("not within a minute: %v", err)
-		}
-	}
 }
 
 // finish drains and has the auditor judge: nothing may be lost.

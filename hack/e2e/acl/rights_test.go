@@ -19,6 +19,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/feedback-pipelines/feedback-pipelines/hack/e2e/e2etest"
 	"github.com/feedback-pipelines/feedback-pipelines/hack/kafka/broker"
 	"github.com/feedback-pipelines/feedback-pipelines/hack/local/executor"
 	"github.com/feedback-pipelines/feedback-pipelines/operator/desired"
@@ -115,7 +116,7 @@ func allowedGroup(t *testing.T, c *kgo.Client, group string) []string {
 	req.Groups, req.IncludeAuthorizedOperations = []string{group}, true
 	var resp *kmsg.DescribeGroupsResponse
 	var err error
-	until(t, func() error {
+	e2etest.Until(t, func() error {
 		resp, err = req.RequestWith(t.Context(), c) // to find the group's broker is refused already
 		if err == nil {
 			err = kerr.ErrorForCode(resp.Groups[0].ErrorCode)

@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/feedback-pipelines/feedback-pipelines/hack/demo/loop"
+	"github.com/feedback-pipelines/feedback-pipelines/hack/e2e/e2etest"
 	"github.com/feedback-pipelines/feedback-pipelines/hack/kafka/broker"
 	"github.com/feedback-pipelines/feedback-pipelines/hack/local/executor"
 )
@@ -93,7 +94,7 @@ type guarded struct {
 
 func startGuarded(t *testing.T) *guarded {
 	t.Helper()
-	g := &guarded{Real: kafka(t), rules: documented(t)}
+	g := &guarded{Real: e2etest.Kafka(t, broker.RealOptions{SASL: true, ACLs: true}), rules: documented(t)}
 	for _, v := range g.Env() {
 		if name, value, _ := strings.Cut(v, "="); name == broker.EnvSASLBootstrap {
 			g.sasl = value
@@ -169,12 +170,12 @@ func TestDocumentedACLsAreEnoughAndNeeded(t *testing.T) {
 	g := startGuarded(t)
 	l := g.run(t, itself)
 	h := followHealth(t, g)
-	more(t, l, 5*rate)
+	e2etest.More(t, l, 5*rate)
 	g.checkNothingElse(t)
 	g.checkReader(t)
 	g.checkTopicCreator(t)
 	for _, p := range l.Pipeline().Processes() {
-		until(t, func() error { return h.well(p) })
+		e2etest.Until(t, func() error { return h.well(p) })
 	}
 	for _, r := range g.rules {
 		for _, p := range l.Pipeline().Processes() {
@@ -193,9 +194,9 @@ func TestOneUsersACLsAreEnoughAndNeeded(t *testing.T) {
 	g := startGuarded(t)
 	l := g.run(t, func(string) string { return one })
 	h := followHealth(t, g)
-	more(t, l, 5*rate)
+	e2etest.More(t, l, 5*rate)
 	for _, p := range l.Pipeline().Processes() {
-		until(t, func() error { return h.well(p) })
+		e2etest.Until(t, func() error { return h.well(p) })
 	}
 	checked := 0
 	for _, r := range g.rules {
@@ -214,7 +215,7 @@ func TestOneUsersACLsAreEnoughAndNeeded(t *testing.T) {
 
 // checkNeeded takes the rule away, starts the program of its user anew, waits until that is in trouble, gives the rule
 // back and waits until the program is well again by itself.
-func (g *guarded) checkNeeded(t *testing.T, l *loop.Loop, h *healths, p executor.Status, r rule) {
+func (g *guarded) checkNeeded(t *testing.T, l *loop.Loop, h healths, p executor.Status, r rule) {
 	t.Helper()
 	began := time.Now()
 	g.revoke(t, r)
@@ -227,6 +228,6 @@ func (g *guarded) checkNeeded(t *testing.T, l *loop.Loop, h *healths, p executor
 		t.Errorf("without %s: %s is well, so that the ACL is not needed", r, p.Name)
 	}
 	g.grant(t, r)
-	until(t, func() error { return h.well(p) })
+	e2etest.Until(t, func() error { return h.well(p) })
 	t.Logf("without %s (well again after %s): %v", r, time.Since(began).Round(100*time.Millisecond), trouble)
 }

@@ -2,7 +2,12 @@
 
 package failpoint
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/feedback-pipelines/feedback-pipelines/hack/e2e/e2etest"
+	"github.com/feedback-pipelines/feedback-pipelines/hack/kafka/broker"
+)
 
 // window is a crash window: a process of the program called image is killed when it passes the point, and started
 // again; play says what people say meanwhile.
@@ -86,7 +91,7 @@ var zombies = []window{
 // TestCrashWindows runs a pipeline of its own for each case, several at a time (-parallel): most of a case is waiting
 // for a group to notice that its member is gone.
 func TestCrashWindows(t *testing.T) {
-	k := kafka(t)
+	k := e2etest.Kafka(t, broker.RealOptions{})
 	for _, w := range windows {
 		t.Run("killed/"+w.name(), func(t *testing.T) { t.Parallel(); w.kill(t, k) })
 	}

@@ -4,7 +4,6 @@ package failpoint
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -20,30 +19,13 @@ import (
 
 	"github.com/feedback-pipelines/feedback-pipelines/hack/audit"
 	"github.com/feedback-pipelines/feedback-pipelines/hack/demo/loop"
+	"github.com/feedback-pipelines/feedback-pipelines/hack/e2e/e2etest"
 	"github.com/feedback-pipelines/feedback-pipelines/hack/kafka/broker"
 	"github.com/feedback-pipelines/feedback-pipelines/hack/local/executor"
 )
 
 // channel is the one that the route tells.
 const channel = "negative-feedback"
-
-// kafka starts Apache Kafka, or skips the test and says what is missing.
-func kafka(t *testing.T) *broker.Real {
-	t.Helper()
-	if reason, ok := broker.Available(t.Context()); !ok {
-		t.Skip("SKIPPED: " + reason)
-	}
-	r, err := broker.StartReal(t.Context(), broker.RealOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := r.Stop(context.Background()); err != nil {
-			t.Errorf("stop Apache Kafka: %v", err)
-		}
-	})
-	return r
-}
 
 var starting sync.Mutex
 
@@ -236,22 +218,7 @@ func (s *scene) call(method, path string, in, out any) {
 }
 
 // until waits, for a minute at most, until f is nil.
-func (s *scene) until(f func() error) {
-	s.t.Helper()
-	tick, limit := time.NewTicker(100*time.Millisecond), time.After(time.Minute)
-	defer tick.Stop()
-	for {
-		err := f()
-		if err == nil {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-limit:
-			s.t.Fatalf("not within a minute: %v", err)
-		}
-	}
-}
+func (s *scene) until(f func() error) { s.t.Helper(); e2etest.Until(s.t, f) }
 
 // told waits until n events are told.
 func (s *scene) told(n int) {

@@ -4,7 +4,6 @@ package readiness
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,6 +23,7 @@ import (
 
 	"github.com/feedback-pipelines/feedback-pipelines/hack/chaos/proxy"
 	"github.com/feedback-pipelines/feedback-pipelines/hack/demo/loop"
+	"github.com/feedback-pipelines/feedback-pipelines/hack/e2e/e2etest"
 	"github.com/feedback-pipelines/feedback-pipelines/hack/kafka/broker"
 	"github.com/feedback-pipelines/feedback-pipelines/hack/local/executor"
 )
@@ -44,18 +44,7 @@ type cluster struct {
 // kafka starts Apache Kafka with so many detours, or skips the test and says what is missing.
 func kafka(t *testing.T, detours int) *cluster {
 	t.Helper()
-	if reason, ok := broker.Available(t.Context()); !ok {
-		t.Skip("SKIPPED: " + reason)
-	}
-	r, err := broker.StartReal(t.Context(), broker.RealOptions{SASL: true, ACLs: true, Detours: detours})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := r.Stop(context.Background()); err != nil {
-			t.Errorf("stop Apache Kafka: %v", err)
-		}
-	})
+	r := e2etest.Kafka(t, broker.RealOptions{SASL: true, ACLs: true, Detours: detours})
 	c, err := kgo.NewClient(kgo.SeedBrokers(r.Bootstrap()...))
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +64,7 @@ type pipeline struct {
 	*loop.Loop
 	kafka  *cluster
 	prefix string
-	health *follower
+	health follower
 	world  map[string]*proxy.Link // to Slack or X, by the process's name
 	ways   map[string]*proxy.Link // to Kafka; only with detours
 }
@@ -125,7 +114,7 @@ func start(t *testing.T, k *cluster, prefix string, o options) *pipeline {
 			p.showLogs(t)
 		}
 	})
-	p.health = follow(t, k, prefix+".state")
+	p.health = follower{e2etest.FollowHealth(t, k.Bootstrap(), prefix+".state")}
 	if err := p.Traffic(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}
