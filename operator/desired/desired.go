@@ -34,6 +34,9 @@ type Options struct {
 	// ImageUser leaves the user to the image or the platform (OpenShift assigns one). By default containers run as
 	// user and group 65532; as root they never run.
 	ImageUser bool
+	// Autoscaled leaves the scorer's replicas out, since an autoscaler sets them; see Autoscaling. Otherwise a scorer that
+	// is to be autoscaled has its least replicas.
+	Autoscaled bool
 }
 
 func (o Options) image(program string) string {

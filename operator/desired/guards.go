@@ -13,11 +13,11 @@ import (
 )
 
 // Guards returns what protects the workloads of p on a cluster, and what a machine alone has no use for: a
-// NetworkPolicy, and a PodDisruptionBudget for each of deployments that has several replicas.
+// NetworkPolicy, and a PodDisruptionBudget for each of deployments that has several replicas or may come to have.
 func Guards(p *v1alpha1.FeedbackPipeline, deployments []*appsv1.Deployment) []client.Object {
 	guards := []client.Object{networkPolicy(p)}
 	for _, d := range deployments {
-		if d.Spec.Replicas != nil && *d.Spec.Replicas > 1 {
+		if several(p, d.Labels[labelComponent], d.Spec.Replicas) {
 			guards = append(guards, budget(d))
 		}
 	}

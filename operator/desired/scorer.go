@@ -14,8 +14,8 @@ func scorer(p *v1alpha1.FeedbackPipeline, o Options) []client.Object {
 	w := workload{
 		pipeline:  p,
 		program:   SentimentScorer,
-		name:      ComponentName(p.Name, "scorer"),
-		component: "scorer",
+		name:      ComponentName(p.Name, scorerComponent),
+		component: scorerComponent,
 		env:       common(p),
 		replicas:  p.Spec.Scorer.Replicas,
 		strategy:  oneMore(),
@@ -27,6 +27,12 @@ func scorer(p *v1alpha1.FeedbackPipeline, o Options) []client.Object {
 	w.env.set("GROUP_ID", scorerGroup(p))
 	w.env.set("START_OFFSET", string(p.Spec.StartOffset))
 	w.env.set("GRPC_LISTEN_ADDRESS", listen(grpcPort))
+	switch {
+	case o.Autoscaled:
+		w.replicas, w.least = nil, leastReplicas(p)
+	case p.Spec.Scorer.Autoscaling != nil:
+		w.replicas = new(leastReplicas(p))
+	}
 	grpc := "grpc"
 	return []client.Object{
 		w.deployment(o),

@@ -41,6 +41,7 @@ type workload struct {
 	source    string // the source's name, if component is source
 	env       environment
 	replicas  *int32 // nil leaves them to whoever owns the field
+	least     int32  // of replicas that are an autoscaler's; 0 where they are not
 	suspended bool
 	strategy  appsv1.DeploymentStrategy
 	ports     []corev1.ContainerPort // beside metrics
@@ -83,9 +84,13 @@ func (w workload) deployment(o Options) *appsv1.Deployment {
 	if w.suspended || w.pipeline.Spec.Suspend {
 		replicas = new(int32(0))
 	}
+	meta := w.meta()
+	if replicas == nil && w.least > 0 {
+		meta.Annotations = map[string]string{AnnotationAutoscaled: strconv.Itoa(int(w.least))}
+	}
 	return &appsv1.Deployment{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"},
-		ObjectMeta: w.meta(),
+		ObjectMeta: meta,
 		Spec: appsv1.DeploymentSpec{
 			Replicas:             replicas,
 			Strategy:             w.strategy,
@@ -127,7 +132,7 @@ func (w workload) pod(o Options) corev1.PodSpec {
 
 // spread keeps replicas on different nodes where it can.
 func (w workload) spread() []corev1.TopologySpreadConstraint {
-	if w.replicas == nil || *w.replicas <= 1 {
+	if !several(w.pipeline, w.component, w.replicas) {
 		return nil
 	}
 	return []corev1.TopologySpreadConstraint{{

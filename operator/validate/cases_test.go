@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/yaml"
 )
 
@@ -33,18 +34,24 @@ type edits map[string]string
 // manifest returns base with edits.
 func manifest(t testing.TB, changes edits) map[string]any {
 	t.Helper()
-	var obj map[string]any
-	if err := yaml.Unmarshal([]byte(base), &obj); err != nil {
-		t.Fatal(err)
-	}
+	obj, _ := decode(t, base).(map[string]any)
 	for path, text := range changes {
-		var value any
-		if err := yaml.Unmarshal([]byte(text), &value); err != nil {
-			t.Fatalf("%s: %v", path, err)
-		}
-		put(obj, strings.Split(path, "."), value, text == "")
+		put(obj, strings.Split(path, "."), decode(t, text), text == "")
 	}
 	return obj
+}
+
+// decode reads YAML as an API server does: whole numbers are int64.
+func decode(t testing.TB, text string) (value any) {
+	t.Helper()
+	raw, err := yaml.YAMLToJSON([]byte(text))
+	if err == nil {
+		err = utiljson.Unmarshal(raw, &value)
+	}
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return value
 }
 
 // put sets value at path in node, or removes what is there, and returns node.
@@ -193,6 +200,21 @@ var rules = []struct {
 	{"scorer without backend", edits{"spec.scorer": "{replicas: 2}"}, "a scorer has exactly one backend"},
 	{"scorer with replicas", edits{"spec.scorer": "{vader: {}, replicas: 2}"}, ""},
 	{"scorer without replicas", edits{"spec.scorer": "{vader: {}, replicas: 0}"}, "greater than or equal to 1"},
+	{"scorer autoscaled", edits{"spec.scorer": "{vader: {}, autoscaling: {minReplicas: 2, maxReplicas: 6, lagThreshold: 10, scaleDownAfter: 1m}}"}, ""},
+	{"scorer autoscaled by defaults", edits{"spec.scorer": "{vader: {}, autoscaling: {}}"}, ""},
+	{"scorer autoscaled, and with replicas", edits{"spec.scorer": "{vader: {}, replicas: 2, autoscaling: {}}"}, "a scorer has replicas or autoscaling, not both"},
+	{"autoscaling from nothing", edits{"spec.scorer": "{vader: {}, autoscaling: {minReplicas: 0}}"}, "greater than or equal to 1"},
+	{"autoscaling upside down", edits{"spec.scorer": "{vader: {}, autoscaling: {minReplicas: 3, maxReplicas: 2}}"}, "minReplicas is above maxReplicas"},
+	{"autoscaling beyond the partitions", edits{"spec.scorer": "{vader: {}, autoscaling: {maxReplicas: 7}}"}, "scorer.autoscaling asks for more replicas than topics.partitions"},
+	{"autoscaling from beyond the partitions", edits{"spec.scorer": "{vader: {}, autoscaling: {minReplicas: 7}}"}, "scorer.autoscaling asks for more replicas than topics.partitions"},
+	{"autoscaling up to more partitions", edits{"spec.scorer": "{vader: {}, autoscaling: {maxReplicas: 7}}", "spec.topics.partitions": "7"}, ""},
+	{"autoscaling on a topic by name", edits{"spec.scorer": "{vader: {}, autoscaling: {maxReplicas: 7}}", "spec.topics.names.feedback": "azurefeedback"}, ""},
+	{"autoscaling on unmanaged topics", edits{"spec.scorer": "{vader: {}, autoscaling: {maxReplicas: 7}}", "spec.topics.management": "Unmanaged"}, ""},
+	{"autoscaling for no lag", edits{"spec.scorer": "{vader: {}, autoscaling: {lagThreshold: 0}}"}, "greater than or equal to 1"},
+	{"scaling down at once", edits{"spec.scorer": "{vader: {}, autoscaling: {scaleDownAfter: 0s}}"}, "scaleDownAfter must be a duration from 1s to 1h"},
+	{"scaling down after parts of a second", edits{"spec.scorer": "{vader: {}, autoscaling: {scaleDownAfter: 1500ms}}"}, "scaleDownAfter must be a duration from 1s to 1h"},
+	{"scaling down after two hours", edits{"spec.scorer": "{vader: {}, autoscaling: {scaleDownAfter: 2h}}"}, "scaleDownAfter must be a duration from 1s to 1h"},
+	{"autoscaling with Event Hubs", edits{"spec.scorer": "{vader: {}, autoscaling: {}}", "spec.kafka.sasl": "{eventHubs: {connectionStringSecretRef: {name: hubs}}}"}, "scorer.autoscaling cannot take its credentials from kafka.sasl.eventHubs"},
 	{"scorer assuming pt-BR", edits{"spec.scorer": "{vader: {assumeLanguage: pt-BR}}"}, ""},
 	{"scorer assuming words", edits{"spec.scorer": "{vader: {assumeLanguage: plain english}}"}, "a language is a BCP 47 tag"},
 

@@ -3,6 +3,7 @@ package v1alpha1
 // Scorer is how events are scored. Exactly one backend is set; more backends will be more fields.
 //
 // +kubebuilder:validation:XValidation:rule="[has(self.vader)].filter(set, set).size() == 1",message="a scorer has exactly one backend; set vader: {}, or leave out scorer for the default"
+// +kubebuilder:validation:XValidation:rule="!(has(self.replicas) && has(self.autoscaling))",message="a scorer has replicas or autoscaling, not both; remove one"
 type Scorer struct {
 	// VADER: a lexicon and rules for English.
 	// +optional
@@ -14,6 +15,10 @@ type Scorer struct {
 	// +kubebuilder:validation:Maximum=1000
 	// +optional
 	Replicas *int32 `json:"replicas,omitempty"`
+
+	// Replicas by the lag of the scorer's consumer group, set by KEDA, instead of replicas. Default: none.
+	// +optional
+	Autoscaling *ScorerAutoscaling `json:"autoscaling,omitempty"`
 }
 
 // VaderScorer scores English by a lexicon and rules. Events in another language are unscored, with the reason.

@@ -8,7 +8,8 @@ type FeedbackPipelineStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// Conditions of the types Ready, TopicsReady, WorkloadsReady, SourcesHealthy, NotifierHealthy, Reconciling, Stalled.
+	// Conditions of the types Ready, TopicsReady, WorkloadsReady, SourcesHealthy, NotifierHealthy, Autoscaling,
+	// Reconciling, Stalled.
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=16
@@ -99,7 +100,8 @@ type GroupStatus struct {
 	Lag *int64 `json:"lag,omitempty"`
 }
 
-// Types of conditions. The first five are good when True; Reconciling and Stalled appear only while True (kstatus).
+// Types of conditions. All but the last two are good when True; Reconciling and Stalled appear only while True
+// (kstatus), Autoscaling while the scorer is autoscaled.
 const (
 	// ConditionReady is True when feedback flows: topics as desired, workloads available, all components healthy,
 	// nothing overdue.
@@ -112,6 +114,8 @@ const (
 	ConditionSourcesHealthy = "SourcesHealthy"
 	// ConditionNotifierHealthy is True when every route's channel can be told.
 	ConditionNotifierHealthy = "NotifierHealthy"
+	// ConditionAutoscaling is True when KEDA sets the scorer's replicas.
+	ConditionAutoscaling = "Autoscaling"
 	// ConditionReconciling is True while the operator works towards the spec.
 	ConditionReconciling = "Reconciling"
 	// ConditionStalled is True when the operator cannot go on until a person changes something.

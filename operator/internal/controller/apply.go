@@ -42,7 +42,10 @@ func (p *pass) apply(ctx context.Context, o client.Object) error {
 	if live != nil && converged(want, live) {
 		return nil
 	}
-	if err := p.send(ctx, want, FieldOwner); err != nil {
+	if err = p.handOver(ctx, want, live); err == nil {
+		err = p.send(ctx, want, FieldOwner)
+	}
+	if err != nil {
 		return fmt.Errorf("apply %s %s: %w", want.GetKind(), want.GetName(), err)
 	}
 	return nil
@@ -110,14 +113,19 @@ func (p *pass) current(ctx context.Context, o client.Object) (*unstructured.Unst
 		return nil, fmt.Errorf("read %s %s: %w", kind, key.Name, err)
 	}
 	if !metav1.IsControlledBy(live, p.pipeline) {
-		owner := "it has no owner"
-		if c := metav1.GetControllerOf(live); c != nil {
-			owner = fmt.Sprintf("it belongs to %s %s", c.Kind, c.Name)
-		}
-		return nil, conflict{kind, key.Name, owner}
+		return nil, conflictOf(kind, live)
 	}
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(live)
 	return &unstructured.Unstructured{Object: content}, err
+}
+
+// conflictOf is the conflict with live, which is somebody else's.
+func conflictOf(kind string, live client.Object) conflict {
+	owner := "it has no owner"
+	if c := metav1.GetControllerOf(live); c != nil {
+		owner = fmt.Sprintf("it belongs to %s %s", c.Kind, c.Name)
+	}
+	return conflict{kind, live.GetName(), owner}
 }
 
 func blank(o client.Object) client.Object {

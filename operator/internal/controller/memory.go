@@ -37,6 +37,9 @@ type memory struct {
 	finished bool
 	// wrote is when the status was last written.
 	wrote time.Time
+	// scaling is of KEDA's objects. rolledOut is the hash of the scorer's Deployment that its controller has seen last.
+	scaling   scaling
+	rolledOut string
 }
 
 func newMemory(now time.Time) *memory { return &memory{books: newBooks(), unseen: now} }

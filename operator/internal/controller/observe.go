@@ -31,6 +31,7 @@ func (p *pass) observe(ctx context.Context, want *desired.Result) error {
 	var pods []corev1.Pod
 	for _, d := range deployments(own, want) {
 		w := workload(d, live[d.Name])
+		p.elastic(&w, live[d.Name])
 		if !w.Done() && pods == nil && !w.Missing {
 			if pods, err = p.pods(ctx); err != nil {
 				return err

@@ -58,6 +58,7 @@ type Reconciler struct {
 	clients  clients
 	secrets  references
 	memories memories
+	keda     keda
 }
 
 // Register adds r to a manager.
@@ -96,7 +97,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	}
 	var err error
 	if want != nil && pass.safe() {
-		err = pass.workloads(ctx, want.Objects)
+		err = errors.Join(pass.workloads(ctx, want.Objects), pass.autoscale(ctx))
 	}
 	err = errors.Join(err, pass.observe(ctx, want))
 	pass.flow(ctx)
@@ -118,6 +119,7 @@ type pass struct {
 	pipeline *v1alpha1.FeedbackPipeline
 	memory   *memory
 	saw      status.Observation
+	scalers  *scalers // nil where they were not read in this pass
 }
 
 func (r *Reconciler) begin(p *v1alpha1.FeedbackPipeline) *pass {
@@ -126,7 +128,9 @@ func (r *Reconciler) begin(p *v1alpha1.FeedbackPipeline) *pass {
 
 // desire returns what the pipeline asks for, nil where it cannot be had.
 func (p *pass) desire(ctx context.Context) *desired.Result {
-	want, err := desired.Render(p.pipeline, p.Options)
+	options := p.Options
+	options.Autoscaled = p.autoscaled(ctx)
+	want, err := desired.Render(p.pipeline, options)
 	if err != nil {
 		p.saw.Refused = &status.Problem{Reason: status.ReasonInvalid, Message: err.Error(), Stalled: true}
 		return nil

@@ -19,6 +19,7 @@ import (
 	"github.com/feedback-pipelines/feedback-pipelines/operator/desired"
 	"github.com/feedback-pipelines/feedback-pipelines/operator/internal/controller"
 	"github.com/feedback-pipelines/feedback-pipelines/operator/internal/manager"
+	"github.com/feedback-pipelines/feedback-pipelines/operator/internal/testenv"
 )
 
 // life is what TestRights takes a pipeline through, one step after the other. A right that rules.yaml grants is one that
@@ -29,6 +30,7 @@ var life = []struct {
 }{
 	{"created", (*operation).create},
 	{"a source and replicas taken away", (*operation).shrink},
+	{"autoscaled, and no longer", (*operation).scale},
 	{"the finalizer taken off and put on", (*operation).finalizer},
 	{"suspended and resumed", (*operation).suspend},
 	{"led for a while", (*operation).lead},
@@ -58,6 +60,7 @@ func operate(t *testing.T, m mode, lists map[string][]rbacv1.PolicyRule) *operat
 	o.must(err)
 	t.Cleanup(o.broker.Close)
 	o.grant(m, lists)
+	testenv.InstallKEDA(t, apiServer)
 	stop := o.start()
 	defer stop()
 	for _, step := range life {
@@ -188,6 +191,32 @@ func (o *operation) shrink() {
 		spec.Scorer.Replicas = new(int32(1))
 	})
 	o.until("what is no longer wanted is gone", func() bool { return o.made(3, 2, 0) })
+}
+
+// scale takes the pipeline to a Kafka that asks for a password, and so through both of KEDA's kinds.
+func (o *operation) scale() {
+	broker, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.EnableSASL(), kfake.Superuser("PLAIN", "user", "word"))
+	o.must(err)
+	o.Cleanup(broker.Close)
+	o.must(o.api.Create(o.Context(), &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: o.name, Name: "kafka"}, StringData: map[string]string{"username": "user", "password": "word"},
+	}))
+	there := func() bool {
+		object := &metav1.PartialObjectMetadata{}
+		object.SetGroupVersionKind(desired.ScaledObject)
+		err := o.api.Get(o.Context(), client.ObjectKey{Namespace: o.name, Name: desired.AutoscalingName(o.pipeline)}, object)
+		o.must(client.IgnoreNotFound(err))
+		return err == nil
+	}
+	o.edit(func(spec *v1alpha1.FeedbackPipelineSpec) {
+		spec.Kafka = v1alpha1.Kafka{BootstrapServers: broker.ListenAddrs(), SASL: &v1alpha1.KafkaSASL{
+			Mechanism: "PLAIN", CredentialsSecretRef: &v1alpha1.UserReference{Name: "kafka"},
+		}}
+		spec.Scorer.Replicas, spec.Scorer.Autoscaling = nil, &v1alpha1.ScorerAutoscaling{}
+	})
+	o.until("the ScaledObject is made", there)
+	o.edit(func(spec *v1alpha1.FeedbackPipelineSpec) { spec.Scorer.Autoscaling = nil })
+	o.until("the ScaledObject is gone", func() bool { return !there() })
 }
 
 func (o *operation) finalizer() {

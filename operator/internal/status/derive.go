@@ -29,6 +29,7 @@ func Derive(p *v1alpha1.FeedbackPipeline, o Observation) v1alpha1.FeedbackPipeli
 	d.set(v1alpha1.ConditionSourcesHealthy, sources)
 	d.set(v1alpha1.ConditionNotifierHealthy, notifier)
 	d.set(v1alpha1.ConditionReady, d.ready(topics, workloads, sources, notifier))
+	d.abnormal(v1alpha1.ConditionAutoscaling, d.autoscaling())
 	d.abnormal(v1alpha1.ConditionReconciling, d.reconciling(topics, workloads))
 	d.abnormal(v1alpha1.ConditionStalled, d.stalled())
 	return d.next
@@ -78,7 +79,7 @@ func (d *derivation) set(condition string, v verdict) {
 	})
 }
 
-// abnormal sets a condition that stands there only while it is true.
+// abnormal sets a condition that stands there only while there is something to be said.
 func (d *derivation) abnormal(condition string, v *verdict) {
 	if v == nil {
 		meta.RemoveStatusCondition(&d.next.Conditions, condition)
@@ -137,7 +138,11 @@ func (d *derivation) workloads() verdict {
 
 // Done tells whether w runs as it should, with nothing of an earlier spec left.
 func (w Workload) Done() bool {
-	return !w.Missing && w.Observed && w.Updated >= w.Wanted && w.Available >= w.Wanted && w.Total <= w.Wanted
+	old := w.Total - w.Wanted
+	if w.Elastic {
+		old = w.Total - w.Updated
+	}
+	return !w.Missing && w.Observed && w.Updated >= w.Wanted && w.Available >= w.Wanted && old <= 0
 }
 
 // ready is True where feedback flows.
@@ -146,6 +151,9 @@ func (d *derivation) ready(topics, workloads, sources, notifier verdict) verdict
 		return bad(ReasonSuspended, "the pipeline is suspended (spec.suspend)")
 	}
 	all := []verdict{workloads, topics, sources, d.scorer(), notifier, d.stuck()}
+	if scaling := d.autoscaling(); scaling != nil && scaling.degraded {
+		all = append(all, *scaling)
+	}
 	for _, status := range []metav1.ConditionStatus{metav1.ConditionFalse, metav1.ConditionUnknown} {
 		for _, v := range all {
 			if v.status == status && !v.degraded {

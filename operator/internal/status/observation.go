@@ -25,6 +25,8 @@ type Observation struct {
 	Topics *Topics
 	// Workloads are the live Deployments, in the order of the spec; one that does not exist has Missing set.
 	Workloads []Workload
+	// Autoscaling is how the scorer's autoscaling is; nil where none is asked for.
+	Autoscaling *Autoscaling
 	// Flow is what the pipeline's components say of themselves, and how far its groups are. Nil where it could not be
 	// read.
 	Flow *Flow
@@ -65,6 +67,8 @@ type Workload struct {
 	Wanted, Updated, Available, Total int32
 	// Observed is true where the Deployment controller has seen its newest spec.
 	Observed bool
+	// Elastic is true where an autoscaler sets the replicas: Wanted is their least number, and more are as good.
+	Elastic bool
 	// Problem is why its pods don't come up; nil if nothing is known.
 	Problem *Problem
 }

@@ -1,0 +1,40 @@
+package status
+
+import "fmt"
+
+// Reasons of the condition Autoscaling, beside Suspended and those of objects that are refused.
+const (
+	ReasonAutoscaled  = "Autoscaled"
+	ReasonScalerNew   = "ScaledObjectPending"
+	ReasonScalerFails = "ScaledObjectNotReady"
+	ReasonScalerStays = "ScaledObjectTerminating"
+	ReasonNoKEDA      = "KEDANotInstalled"
+)
+
+// Autoscaling is how the scorer's autoscaling by KEDA is.
+type Autoscaling struct {
+	// Name is the ScaledObject's.
+	Name string
+	// Problem is why the scorer is not autoscaled; nil if it is. It never stalls the pipeline.
+	Problem *Problem
+	// Pending is true where KEDA has not yet said anything.
+	Pending bool
+}
+
+// autoscaling is what the condition Autoscaling says, nil where there is none. Without it feedback flows, perhaps late.
+func (d *derivation) autoscaling() *verdict {
+	a := d.o.Autoscaling
+	switch {
+	case a == nil:
+		return nil
+	case a.Problem != nil:
+		v := a.Problem.verdict()
+		v.degraded = true
+		return &v
+	case d.p.Spec.Suspend:
+		return new(good(ReasonSuspended, "the pipeline is suspended, and KEDA paused"))
+	case a.Pending:
+		return new(unknown(ReasonScalerNew, fmt.Sprintf("KEDA has not yet looked at ScaledObject %s; see whether it runs", a.Name)))
+	}
+	return new(good(ReasonAutoscaled, fmt.Sprintf("KEDA sets the scorer's replicas by its lag (ScaledObject %s)", a.Name)))
+}
