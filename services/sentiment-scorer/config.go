@@ -16,8 +16,11 @@ type config struct {
 	Kafka  kafka.Config    `envPrefix:"KAFKA_"`
 	Topics feedback.Topics `envPrefix:"TOPIC_"`
 
-	// Backend is what scores: vader.
-	Backend string `env:"SCORER_BACKEND" envDefault:"vader" help:"what scores: vader"`
+	// Backend is what scores: one of sentiment.Names, grpc or azure.
+	Backend string `env:"SCORER_BACKEND" envDefault:"vader" help:"what scores: vader, grpc or azure"`
+	// GRPC and Azure are asked where Backend says so.
+	GRPC  grpcConfig  `envPrefix:"SCORER_GRPC_"`
+	Azure azureConfig `envPrefix:"SCORER_AZURE_"`
 	// AssumeLanguage is the language of a text of which neither its source nor the detector
 	// knows it; none for not assuming any.
 	AssumeLanguage string `env:"SCORER_ASSUME_LANGUAGE" envDefault:"en" help:"BCP 47 tag taken where neither the source nor the detector knows the language and the script allows it; none to take none"`
@@ -31,10 +34,7 @@ type config struct {
 
 // Validate reports every field that is wrong.
 func (c *config) Validate() error {
-	errs := []error{c.Kafka.Validate()}
-	if _, err := sentiment.Open(c.Backend, sentiment.Options{}); err != nil {
-		errs = append(errs, run.Invalid("SCORER_BACKEND", c.Backend, err.Error()))
-	}
+	errs := []error{c.Kafka.Validate(), c.validateBackend()}
 	if _, err := sentiment.NewIdentifier(c.AssumeLanguage); err != nil {
 		errs = append(errs, run.Invalid("SCORER_ASSUME_LANGUAGE", c.AssumeLanguage, "use a BCP 47 tag such as en, or none"))
 	}

@@ -26,7 +26,13 @@ func TestDefaults(t *testing.T) {
 
 func TestValidateNamesFieldValueAndRemedy(t *testing.T) {
 	tests := []struct{ name, setting, field, value, remedy string }{
-		{"backend", "SCORER_BACKEND=vadre", "SCORER_BACKEND", "vadre", "vader"},
+		{"backend", "SCORER_BACKEND=vadre", "SCORER_BACKEND", "vadre", "vader, grpc or azure"},
+		{"server", "SCORER_BACKEND=grpc SCORER_GRPC_ADDRESS=scorer", "SCORER_GRPC_ADDRESS", "scorer", "host:port"},
+		{"time", "SCORER_BACKEND=grpc SCORER_GRPC_ADDRESS=a:1 SCORER_GRPC_TIMEOUT=0s", "SCORER_GRPC_TIMEOUT", "0s", "above zero"},
+		{"authority", "SCORER_BACKEND=grpc SCORER_GRPC_ADDRESS=a:1 SCORER_GRPC_TLS_CA=abc", "SCORER_GRPC_TLS_CA", "abc", "BEGIN CERTIFICATE"},
+		{"endpoint", "SCORER_BACKEND=azure SCORER_AZURE_KEY=k SCORER_AZURE_ENDPOINT=example", "SCORER_AZURE", "example", "https://"},
+		{"key", "SCORER_BACKEND=azure SCORER_AZURE_ENDPOINT=https://a.example", "SCORER_AZURE", "https://a.example", "the key is empty"},
+		{"interface", "SCORER_BACKEND=azure SCORER_AZURE_KEY=k SCORER_AZURE_ENDPOINT=https://a.example SCORER_AZURE_API=v3", "SCORER_AZURE", "v3", "TextAnalyticsV2"},
 		{"language", "SCORER_ASSUME_LANGUAGE=klingonish", "SCORER_ASSUME_LANGUAGE", "klingonish", "none"},
 		{"address", "GRPC_LISTEN_ADDRESS=9090", "GRPC_LISTEN_ADDRESS", "9090", ":9090"},
 		{"start", "START_OFFSET=newest", "START_OFFSET", "newest", "Earliest or Latest"},
@@ -35,7 +41,7 @@ func TestValidateNamesFieldValueAndRemedy(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			err := run.Parse(name, &config{}, nil, []string{"KAFKA_BOOTSTRAP_SERVERS=localhost:9092", test.setting}, io.Discard)
+			err := run.Parse(name, &config{}, nil, append([]string{"KAFKA_BOOTSTRAP_SERVERS=localhost:9092"}, strings.Fields(test.setting)...), io.Discard)
 			if err == nil {
 				t.Fatalf("Parse with %s gave no error", test.setting)
 			}

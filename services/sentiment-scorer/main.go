@@ -20,7 +20,6 @@ import (
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/health"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/run"
-	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/stream"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/tracing"
 )
@@ -46,7 +45,7 @@ func start(ctx context.Context, p *run.Process, cfg *config) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(collectAt)
 	}
-	backend, err := sentiment.Open(cfg.Backend, sentiment.Options{AssumeLanguage: cfg.AssumeLanguage})
+	backend, err := cfg.open()
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
-	"fmt"
 	"net"
 	"strings"
 	"time"
@@ -53,9 +52,6 @@ func (c Config) Validate() error {
 			errs = append(errs, run.Invalid("KAFKA_BOOTSTRAP_SERVERS", s, "write each broker as host:port, such as kafka:9092"))
 		}
 	}
-	if (c.TLSCertificate == "") != (c.TLSKey == "") {
-		errs = append(errs, run.Invalid("KAFKA_TLS_CERTIFICATE", "", "mutual TLS needs both KAFKA_TLS_CERTIFICATE and KAFKA_TLS_KEY"))
-	}
 	if _, err := c.tls(); err != nil {
 		errs = append(errs, err)
 	}
@@ -66,7 +62,9 @@ func (c Config) Validate() error {
 }
 
 // encrypted tells whether connections are to use TLS.
-func (c Config) encrypted() bool { return c.TLSEnabled || c.TLSCA != "" || c.TLSCertificate != "" }
+func (c Config) encrypted() bool {
+	return c.TLSEnabled || c.TLSCA != "" || c.TLSCertificate != "" || c.TLSKey != ""
+}
 
 // certificateEnd is until when the client's certificate is valid, zero where there is none.
 func (c Config) certificateEnd() time.Time {
@@ -86,21 +84,7 @@ func (c Config) tls() (*tls.Config, error) {
 	if !c.encrypted() {
 		return nil, nil
 	}
-	t := &tls.Config{MinVersion: tls.VersionTLS12}
-	if c.TLSCA != "" {
-		t.RootCAs = x509.NewCertPool()
-		if !t.RootCAs.AppendCertsFromPEM([]byte(c.TLSCA)) {
-			return nil, run.Invalid("KAFKA_TLS_CA", head(c.TLSCA), "give a PEM bundle that begins with -----BEGIN CERTIFICATE-----")
-		}
-	}
-	if c.TLSCertificate != "" && c.TLSKey != "" {
-		cert, err := tls.X509KeyPair([]byte(c.TLSCertificate), []byte(c.TLSKey))
-		if err != nil {
-			return nil, run.Invalid("KAFKA_TLS_CERTIFICATE", head(c.TLSCertificate), fmt.Sprintf("certificate and key do not make a pair: %v", err))
-		}
-		t.Certificates = []tls.Certificate{cert}
-	}
-	return t, nil
+	return run.ClientTLS("KAFKA_TLS_", c.TLSCA, c.TLSCertificate, c.TLSKey)
 }
 
 func (c Config) sasl() (sasl.Mechanism, error) {
@@ -138,11 +122,4 @@ func (c Config) eventHubs() (Config, error) {
 	}
 	return Config{}, run.Invalid("KAFKA_EVENT_HUBS_CONNECTION_STRING", c.EventHubsConnectionString,
 		"copy it from the namespace's shared access policy; it begins with Endpoint=sb://")
-}
-
-func head(s string) string {
-	if len(s) > 30 {
-		return s[:30] + "…"
-	}
-	return s
 }
