@@ -25,6 +25,8 @@ const (
 	patience = time.Minute
 	// finishPeriod is how often that is tried.
 	finishPeriod = 2 * time.Second
+	// finishTimeout bounds one try: the next pipeline that is deleted while Kafka answers nothing has its turn in time.
+	finishTimeout = 5 * time.Second
 	// withdrawTimeout bounds the last word to Kafka of a pipeline that has gone.
 	withdrawTimeout = 5 * time.Second
 )
@@ -56,7 +58,7 @@ func (r *Reconciler) finish(ctx context.Context, p *v1alpha1.FeedbackPipeline) (
 	}
 	if deletes(p) {
 		left := p.DeletionTimestamp.Add(patience).Sub(r.Now())
-		err := r.begin(p).cleanUp(ctx, left)
+		kept, err := r.begin(p).cleanUp(ctx, left)
 		switch {
 		case err != nil && left > 0:
 			log.FromContext(ctx).Info("waits to delete the topics", "reason", err.Error(), "left", left.Round(time.Second).String())
@@ -64,7 +66,9 @@ func (r *Reconciler) finish(ctx context.Context, p *v1alpha1.FeedbackPipeline) (
 		case err != nil:
 			log.FromContext(ctx).Error(err, "topics are left behind; delete them by hand", "prefix", desired.Prefix(p))
 			leftBehind.Inc()
-			r.event(p, corev1.EventTypeWarning, "TopicsLeftBehind", fmt.Sprintf("topics and groups of %s could not be deleted within %s: %v", desired.Prefix(p), patience, err))
+			r.event(p, corev1.EventTypeWarning, "TopicsLeftBehind", fmt.Sprintf("topics and groups of %s could not be deleted within %s, delete them by hand: %v", desired.Prefix(p), patience, err))
+		case kept != "":
+			r.event(p, corev1.EventTypeNormal, "TopicsKept", "topics and groups of "+desired.Prefix(p)+" stay: "+kept)
 		default:
 			r.event(p, corev1.EventTypeNormal, "TopicsDeleted", "topics and groups of "+desired.Prefix(p)+" are deleted")
 		}
@@ -76,30 +80,38 @@ func (r *Reconciler) finish(ctx context.Context, p *v1alpha1.FeedbackPipeline) (
 }
 
 // cleanUp: workloads stopped -> topics and groups deleted, the state topic last, since it holds the claim. Its error
-// is what is still to be waited for. It takes no longer than left, and a moment at least.
-func (p *pass) cleanUp(ctx context.Context, left time.Duration) error {
+// is what is still to be waited for; kept is why there is nothing to delete, empty where all is deleted. It takes no
+// longer than left, and a moment at least.
+func (p *pass) cleanUp(ctx context.Context, left time.Duration) (kept string, err error) {
 	if err := p.stop(ctx); err != nil {
-		return err
+		return "", err
 	}
-	ctx, cancel := context.WithTimeout(ctx, max(time.Second, min(left, kafkaTimeout)))
+	ctx, cancel := context.WithTimeout(ctx, max(time.Second, min(left, finishTimeout)))
 	defer cancel()
 	m := p.memory
 	if err := p.connect(ctx); err != nil && m.client == nil { // credentials that we still have may outlive their Secret
-		return err
+		return "", err
 	}
 	all := desired.Topics(p.pipeline)
 	state := all[len(all)-1]
 	live, err := m.client.Describe(ctx, names(all)...)
 	if err != nil {
-		return err
+		return "", err
 	}
-	if _, exists := live[state.Name]; !exists {
-		return nil // nothing was ever claimed, or all is deleted
+	switch _, exists := live[state.Name]; {
+	case len(live) == 0:
+		return "", nil
+	case !exists:
+		return fmt.Sprintf("without topic %s nothing says whose they are", state.Name), nil
 	}
-	if other, err := p.claim(ctx, all, live); err != nil || other != nil {
-		return err // the topics of another pipeline stay
+	_, other, err := p.claim(ctx, all, live)
+	switch {
+	case err != nil:
+		return "", err
+	case other != nil:
+		return "they are another pipeline's", m.client.Append(ctx, m.books.topic, m.owner.Key(), nil)
 	}
-	return p.deleteAll(ctx, all[:len(all)-1], state)
+	return "", p.deleteAll(ctx, all[:len(all)-1], state)
 }
 
 func (p *pass) deleteAll(ctx context.Context, data []desired.Topic, state desired.Topic) error {

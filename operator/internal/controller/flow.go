@@ -14,20 +14,22 @@ import (
 // flow reads what the components say of themselves, and how far the groups are. A suspended pipeline is not read.
 func (p *pass) flow(ctx context.Context) {
 	m := p.memory
-	p.saw.Unseen = m.unseen
 	if p.pipeline.Spec.Suspend || p.saw.Topics == nil || !m.usable || m.failures > 0 {
 		p.lost()
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, kafkaTimeout)
 	defer cancel()
-	flow, err := p.ask(ctx)
-	if err != nil {
+	all := desired.Topics(p.pipeline)
+	if err := p.read(ctx, all[len(all)-1].Name); err != nil {
 		log.FromContext(ctx).V(1).Info("cannot read how the pipeline flows", "error", err.Error())
+		p.saw.UnseenWhy = err.Error()
 		p.lost()
 		return
 	}
-	m.unseen, p.saw.Unseen, p.saw.Flow = time.Time{}, time.Time{}, flow
+	m.unseen, p.saw.Unseen = time.Time{}, time.Time{}
+	p.saw.Flow = &status.Flow{Components: m.books.components(p.Now())}
+	p.progress(ctx)
 }
 
 // lost notes that the pipeline cannot be looked into.
@@ -38,22 +40,23 @@ func (p *pass) lost() {
 	p.saw.Unseen = p.memory.unseen
 }
 
-func (p *pass) ask(ctx context.Context) (*status.Flow, error) {
-	m := p.memory
-	all := desired.Topics(p.pipeline)
-	if err := p.read(ctx, all[len(all)-1].Name); err != nil {
-		return nil, err
-	}
+// progress notes how far the groups are, or why that cannot be seen.
+func (p *pass) progress(ctx context.Context) {
+	m, flow := p.memory, p.saw.Flow
 	groups := desired.Groups(p.pipeline)
 	progress, err := m.client.Progress(ctx, groups...)
 	if err != nil {
-		return nil, err
+		log.FromContext(ctx).V(1).Info("cannot read how far the groups are", "error", err.Error())
+		if m.blind.IsZero() {
+			m.blind = p.Now()
+		}
+		flow.Blind, flow.BlindSince = kafkaProblem(err), m.blind
+		return
 	}
-	flow := &status.Flow{Components: m.books.components(p.Now())}
+	m.blind = time.Time{}
 	for _, g := range groups {
 		flow.Groups = append(flow.Groups, p.group(g, progress[g.ID]))
 	}
-	return flow, nil
 }
 
 // group is how far g is. A route's offset stays behind what waits for its digest, so only the scorer's group can be

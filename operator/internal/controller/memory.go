@@ -31,8 +31,9 @@ type memory struct {
 	// failures, failing and retry are of the requests to Kafka since the last that was answered.
 	failures       int
 	failing, retry time.Time
-	// unseen is since when the state topic could not be read.
-	unseen time.Time
+	// unseen is since when the state topic could not be read, blind since when the groups' offsets could not, unlisted
+	// since when the Deployments or pods could not. unseen is set from the beginning.
+	unseen, blind, unlisted time.Time
 	// finished is true once the finalizer has done its work: nothing is written to Kafka any more.
 	finished bool
 	// wrote is when the status was last written.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -16,11 +17,24 @@ import (
 )
 
 // observe notes how the live Deployments are; those that are wanted, in the order of the spec, or else those that
-// there are.
+// there are. Its error is why they, or the pods of those that are not as they should be, cannot be looked at.
 func (p *pass) observe(ctx context.Context, want *desired.Result) error {
+	err := p.observeWorkloads(ctx, want)
+	if err == nil {
+		p.memory.unlisted = time.Time{}
+		return nil
+	}
+	if p.memory.unlisted.IsZero() {
+		p.memory.unlisted = p.Now()
+	}
+	p.saw.Unlisted, p.saw.UnlistedSince = err, p.memory.unlisted
+	return err
+}
+
+func (p *pass) observeWorkloads(ctx context.Context, want *desired.Result) error {
 	own, err := p.owned(ctx, p.pipeline, &appsv1.DeploymentList{})
 	if err != nil {
-		return err
+		return fmt.Errorf("list the Deployments: %w", err)
 	}
 	live := map[string]*appsv1.Deployment{}
 	for _, o := range own {
@@ -32,17 +46,15 @@ func (p *pass) observe(ctx context.Context, want *desired.Result) error {
 	for _, d := range deployments(own, want) {
 		w := workload(d, live[d.Name])
 		p.elastic(&w, live[d.Name])
-		if !w.Done() && pods == nil && !w.Missing {
-			if pods, err = p.pods(ctx); err != nil {
-				return err
-			}
-		}
 		if !w.Done() && !w.Missing {
+			if pods == nil && err == nil {
+				pods, err = p.pods(ctx)
+			}
 			w.Problem = trouble(live[d.Name], pods)
 		}
 		p.saw.Workloads = append(p.saw.Workloads, w)
 	}
-	return nil
+	return err
 }
 
 // deployments are those that are wanted, or else those of own, by name.
@@ -101,40 +113,65 @@ func trouble(d *appsv1.Deployment, pods []corev1.Pod) *status.Problem {
 	for _, c := range d.Status.Conditions {
 		switch {
 		case c.Type == appsv1.DeploymentReplicaFailure && c.Status == corev1.ConditionTrue && strings.Contains(c.Message, "exceeded quota"):
-			return &status.Problem{Reason: status.ReasonQuota, Message: c.Message}
+			return &status.Problem{Reason: status.ReasonQuota, Message: c.Message + "; raise the namespace's ResourceQuota, or ask for less in spec.podTemplate.resources"}
 		case c.Type == appsv1.DeploymentReplicaFailure && c.Status == corev1.ConditionTrue:
 			return &status.Problem{Reason: status.ReasonRejected, Message: c.Message}
 		case c.Type == appsv1.DeploymentProgressing && c.Status == corev1.ConditionFalse:
-			return &status.Problem{Reason: status.ReasonDeadline, Message: c.Message, Stalled: true}
+			return &status.Problem{Reason: status.ReasonDeadline, Message: c.Message + "; see kubectl describe deployment " + d.Name, Stalled: true}
 		}
 	}
 	return nil
 }
 
+// loops is how many restarts make a container that was not ready in between one that crashes again and again.
+const loops = 3
+
 func podTrouble(pod corev1.Pod) *status.Problem {
 	for _, c := range pod.Status.ContainerStatuses {
-		if c.State.Waiting == nil {
-			continue
-		}
-		message := fmt.Sprintf("pod %s: %s %s", pod.Name, c.State.Waiting.Reason, c.State.Waiting.Message)
-		switch c.State.Waiting.Reason {
-		case "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull":
-			return &status.Problem{Reason: status.ReasonImagePull, Message: message}
-		case "CrashLoopBackOff":
-			if t := c.LastTerminationState.Terminated; t != nil {
-				message += fmt.Sprintf("; it ended with %d: %s", t.ExitCode, strings.TrimSpace(t.Message))
-			}
-			return &status.Problem{Reason: status.ReasonCrashLoop, Message: message}
-		case "CreateContainerConfigError", "CreateContainerError", "RunContainerError":
-			return &status.Problem{Reason: status.ReasonRejected, Message: message}
+		if problem := containerTrouble(pod.Name, c); problem != nil {
+			return problem
 		}
 	}
 	for _, c := range pod.Status.Conditions {
 		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable {
-			return &status.Problem{Reason: status.ReasonUnschedulable, Message: fmt.Sprintf("pod %s: %s", pod.Name, c.Message)}
+			return &status.Problem{Reason: status.ReasonUnschedulable, Message: fmt.Sprintf(
+				"pod %s: %s; add nodes, or change resources, nodeSelector, tolerations or affinity in spec.podTemplate", pod.Name, c.Message)}
 		}
 	}
 	return nil
+}
+
+func containerTrouble(pod string, c corev1.ContainerStatus) *status.Problem {
+	reason, said := "", ""
+	if w := c.State.Waiting; w != nil {
+		reason, said = w.Reason, strings.TrimSpace(w.Reason+" "+w.Message)
+	}
+	switch reason {
+	case "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull":
+		return &status.Problem{Reason: status.ReasonImagePull, Message: fmt.Sprintf("pod %s: %s; check the image's name, and spec.podTemplate.imagePullSecrets", pod, said)}
+	case "CreateContainerConfigError", "CreateContainerError", "RunContainerError":
+		return &status.Problem{Reason: status.ReasonRejected, Message: fmt.Sprintf("pod %s: %s", pod, said)}
+	case "CrashLoopBackOff":
+		return crashes(pod, c)
+	}
+	if !c.Ready && c.RestartCount >= loops && c.LastTerminationState.Terminated != nil {
+		return crashes(pod, c)
+	}
+	return nil
+}
+
+func crashes(pod string, c corev1.ContainerStatus) *status.Problem {
+	ended := ""
+	if t := c.LastTerminationState.Terminated; t != nil {
+		ended = fmt.Sprintf(" and ended with %d", t.ExitCode)
+		if t.Reason != "" {
+			ended += " (" + t.Reason + ")"
+		}
+		if said := strings.TrimSpace(t.Message); said != "" {
+			ended += ": " + said
+		}
+	}
+	return &status.Problem{Reason: status.ReasonCrashLoop, Message: fmt.Sprintf("pod %s was started again %d times%s; see kubectl logs --previous %s", pod, c.RestartCount, ended, pod)}
 }
 
 func selects(selector, labels map[string]string) bool {

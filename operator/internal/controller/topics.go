@@ -101,9 +101,15 @@ func (p *pass) settle(ctx context.Context, want *desired.Result) (*status.Topics
 	}
 	managed := p.pipeline.Spec.Topics.Management != v1alpha1.TopicsUnmanaged
 	if managed {
-		if other, err := p.claim(ctx, want.Topics, live); err != nil || other != nil {
+		created, other, err := p.claim(ctx, want.Topics, live)
+		if err != nil || other != nil {
 			m.usable = false
 			return &status.Topics{Problem: other}, err
+		}
+		if created {
+			if live, err = m.client.Describe(ctx, names(want.Topics)...); err != nil {
+				return nil, err
+			}
 		}
 	}
 	plan := topics.Diff(want.Topics, live, m.books.applied)
@@ -142,22 +148,29 @@ func refused(all []topics.Refusal) *status.Problem {
 
 // claim makes sure that the topics are this pipeline's: the state topic is created first, and the first claim in it
 // wins. It returns a problem where that is another pipeline's.
-func (p *pass) claim(ctx context.Context, want []desired.Topic, live map[string]topics.Live) (*status.Problem, error) {
-	m := p.memory
+func (p *pass) claim(ctx context.Context, want []desired.Topic, live map[string]topics.Live) (created bool, other *status.Problem, err error) {
 	state := want[slices.IndexFunc(want, func(t desired.Topic) bool { return t.Role == desired.RoleState })]
 	if _, exists := live[state.Name]; !exists {
 		if !state.Managed {
-			return nil, nil // the plan says that it is missing
+			return false, nil, nil // the plan says that it is missing
 		}
-		if err := m.client.Create(ctx, state); err != nil {
-			return nil, err
+		if err := p.memory.client.Create(ctx, state); err != nil && !kafka.Existed(err) { // another pipeline may claim it at this moment
+			return false, nil, err
 		}
+		created = true
 	}
+	other, err = p.claimIn(ctx, state.Name)
+	return created, other, err
+}
+
+// claimIn writes the claim into the state topic, if it is not there, and returns whose comes first.
+func (p *pass) claimIn(ctx context.Context, state string) (*status.Problem, error) {
+	m := p.memory
 	owner, err := p.owner(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := p.read(ctx, state.Name); err != nil {
+	if err := p.read(ctx, state); err != nil {
 		return nil, err
 	}
 	if _, claimed := m.books.claims[owner.Key()]; !claimed {
@@ -165,14 +178,14 @@ func (p *pass) claim(ctx context.Context, want []desired.Topic, live map[string]
 		if err != nil {
 			return nil, err
 		}
-		if err := m.client.Append(ctx, state.Name, owner.Key(), value); err != nil {
+		if err := m.client.Append(ctx, state, owner.Key(), value); err != nil {
 			return nil, err
 		}
-		if err := p.read(ctx, state.Name); err != nil {
+		if err := p.read(ctx, state); err != nil {
 			return nil, err
 		}
 	}
-	return p.judge(ctx, state.Name, owner)
+	return p.judge(ctx, state, owner)
 }
 
 // judge returns whose claim comes first, if it is not owner's. A claim that the annotation voids is withdrawn.

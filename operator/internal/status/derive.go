@@ -112,6 +112,7 @@ func (d *derivation) topics() verdict {
 }
 
 func (d *derivation) workloads() verdict {
+	last, before := d.was(v1alpha1.ConditionWorkloadsReady)
 	var waiting []string
 	var problem *Problem
 	for _, w := range d.o.Workloads {
@@ -126,6 +127,10 @@ func (d *derivation) workloads() verdict {
 	switch {
 	case d.o.Refused != nil:
 		return d.o.Refused.verdict()
+	case d.o.Unlisted != nil && before && d.held(d.o.UnlistedSince):
+		return last
+	case d.o.Unlisted != nil && len(d.o.Workloads) == 0:
+		return unknown(ReasonNotChecked, "the workloads cannot be looked at: "+d.o.Unlisted.Error())
 	case problem != nil:
 		return problem.verdict()
 	case len(waiting) > 0:
@@ -173,6 +178,12 @@ func (d *derivation) stuck() verdict {
 	if d.o.Flow == nil {
 		return good("", "")
 	}
+	if b := d.o.Flow.Blind; b != nil {
+		if d.held(d.o.Flow.BlindSince) && d.known() {
+			return good("", "")
+		}
+		return unknown(b.Reason, "how far the consumer groups are cannot be seen: "+b.Message)
+	}
 	for _, g := range d.o.Flow.Groups {
 		if !g.Stuck.IsZero() && d.o.Now.Sub(g.Stuck) >= StuckAfter {
 			return bad(ReasonStuck, fmt.Sprintf("consumer group %s has %d records before it and has committed nothing since %s; see its workload's log", g.ID, g.Lag, g.Stuck.UTC().Format(time.RFC3339)))
@@ -186,7 +197,7 @@ func (d *derivation) reconciling(topics, workloads verdict) *verdict {
 	switch {
 	case d.stalled() != nil:
 		return nil
-	case workloads.status == metav1.ConditionFalse:
+	case workloads.status != metav1.ConditionTrue:
 		return new(good(workloads.reason, workloads.message))
 	case topics.status != metav1.ConditionTrue && !d.p.Spec.Suspend:
 		return new(good(topics.reason, topics.message))

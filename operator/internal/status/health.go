@@ -14,14 +14,17 @@ import (
 
 // flow sets the lag and the time of the last event. Lag that is not known for HoldDown is absent.
 func (d *derivation) flow() {
-	if d.o.Flow == nil {
-		if d.p.Spec.Suspend || !d.held(d.o.Unseen) {
-			d.next.Lag, d.next.Groups = nil, nil
-		}
+	switch flow := d.o.Flow; {
+	case flow == nil && !d.p.Spec.Suspend && d.held(d.o.Unseen):
+		return
+	case flow != nil && flow.Blind != nil && d.held(flow.BlindSince):
+		return
+	}
+	d.next.Lag, d.next.Groups = nil, nil
+	if d.o.Flow == nil || d.o.Flow.Blind != nil {
 		return
 	}
 	var sum int64
-	d.next.Groups = nil
 	for _, g := range d.o.Flow.Groups {
 		sum += g.Lag
 		d.next.Groups = append(d.next.Groups, v1alpha1.GroupStatus{Name: g.ID, Route: g.Route, Lag: new(g.Lag)})
@@ -125,7 +128,10 @@ func (d *derivation) silence() string {
 }
 
 func (d *derivation) why() string {
-	if d.o.Topics != nil && d.o.Topics.Problem != nil {
+	switch {
+	case d.o.UnseenWhy != "":
+		return d.o.UnseenWhy
+	case d.o.Topics != nil && d.o.Topics.Problem != nil:
 		return d.o.Topics.Problem.Message
 	}
 	return "Kafka did not answer"

@@ -27,11 +27,16 @@ type Observation struct {
 	Workloads []Workload
 	// Autoscaling is how the scorer's autoscaling is; nil where none is asked for.
 	Autoscaling *Autoscaling
+	// Unlisted is why the live Deployments, or the pods of those that are not as they should be, could not be looked at,
+	// since then; nil where they could.
+	Unlisted      error
+	UnlistedSince time.Time
 	// Flow is what the pipeline's components say of themselves, and how far its groups are. Nil where it could not be
 	// read.
 	Flow *Flow
-	// Unseen is since when Flow could not be read; zero where it could.
-	Unseen time.Time
+	// Unseen is since when Flow could not be read, UnseenWhy what Kafka said; zero where it could.
+	Unseen    time.Time
+	UnseenWhy string
 }
 
 // Problem is why something is not as it should be.
@@ -77,8 +82,11 @@ type Workload struct {
 type Flow struct {
 	// Components are what each has said of itself last, by name: slack-ingest/community, sentiment-scorer, notifier.
 	Components map[string]Component
-	// Groups are the consumer groups, in the order of the spec.
+	// Groups are the consumer groups, in the order of the spec; none where Blind is set.
 	Groups []Group
+	// Blind is why the groups' offsets could not be read, since then; nil where they could.
+	Blind      *Problem
+	BlindSince time.Time
 }
 
 // Component is what one component said of itself last.
