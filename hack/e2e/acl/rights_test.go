@@ -63,15 +63,16 @@ func (g *guarded) checkNothingElse(t *testing.T) {
 	}
 }
 
-// granted is what the user's rules allow, sorted; Read and Write allow Describe.
+// granted is what the user's rules allow, with what each implies, sorted.
 func (g *guarded) granted(user string, group bool, name string) []string {
 	var all []string
 	for _, r := range g.rules {
-		if r.user == user && r.matches(group, name) {
-			all = append(all, strings.ToUpper(r.operation))
-			if r.operation != "Create" {
-				all = append(all, "DESCRIBE")
-			}
+		if r.user != user || !r.matches(group, name) {
+			continue
+		}
+		all = append(all, operation[r.operation].String())
+		if also, ok := implied[r.operation]; ok {
+			all = append(all, also.String())
 		}
 	}
 	if !slices.Contains(all, "DESCRIBE") {

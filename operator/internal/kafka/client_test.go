@@ -1,11 +1,13 @@
 package kafka_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/feedback-pipelines/feedback-pipelines/operator/desired"
 	"github.com/feedback-pipelines/feedback-pipelines/operator/internal/kafka"
@@ -14,12 +16,24 @@ import (
 
 func open(t *testing.T) *kafka.Client {
 	t.Helper()
+	c, _ := opened(t)
+	return c
+}
+
+// opened is a client, and the broker that it knows.
+func opened(t *testing.T) (*kafka.Client, *kfake.Cluster) {
+	t.Helper()
 	broker, err := kfake.NewCluster(kfake.NumBrokers(1))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(broker.Close)
-	c, err := kafka.Open(kafka.Settings{Servers: broker.ListenAddrs()})
+	return connect(t, kafka.Settings{Servers: broker.ListenAddrs()}), broker
+}
+
+func connect(t *testing.T, s kafka.Settings) *kafka.Client {
+	t.Helper()
+	c, err := kafka.Open(s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,10 +61,11 @@ func TestTopicsAreAsPlanned(t *testing.T) {
 	if len(plan.Create) != 1 {
 		t.Fatalf("plan = %+v, want the topic created", plan)
 	}
-	for range 2 { // the second time it is there already
-		if err := c.Create(ctx, want); err != nil {
-			t.Fatal(err)
-		}
+	if err := c.Create(ctx, want); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Create(ctx, want); !kafka.Existed(err) {
+		t.Fatalf("Create of a topic that exists = %v, want that it does", err)
 	}
 	before := topics.Remember([]desired.Topic{want})
 	if plan := settle(before); plan.Writes() {
@@ -138,5 +153,44 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		if _, err := kafka.Open(s); err == nil || !strings.Contains(err.Error(), "kafka.") {
 			t.Errorf("Open(%+v) = %v, want the field", s, err)
 		}
+	}
+}
+
+// TestNothingStale: what somebody else does to the topics is seen at the next look, whatever the library has in its
+// cache; and where the broker does not say what there is, the cache does not speak for it.
+func TestNothingStale(t *testing.T) {
+	ours, broker := opened(t)
+	theirs := connect(t, kafka.Settings{Servers: broker.ListenAddrs()})
+	ctx := t.Context()
+	topic := desired.Topic{Name: "a.feedback", Partitions: 1, ReplicationFactor: -1}
+	sees := func(want int32) {
+		t.Helper()
+		live, err := ours.Describe(ctx, topic.Name)
+		if got := live[topic.Name].Partitions; err != nil || got != want {
+			t.Fatalf("Describe = %d partitions, %v; want %d", got, err, want)
+		}
+	}
+	for range 5 {
+		sees(0)
+		if err := theirs.Create(ctx, topic); err != nil {
+			t.Fatal(err)
+		}
+		sees(1)
+		for n := int32(2); n < 5; n++ {
+			if err := theirs.Grow(ctx, topics.Growth{Topic: topic.Name, Partitions: n}); err != nil {
+				t.Fatal(err)
+			}
+			sees(n)
+		}
+		if err := theirs.DeleteTopic(ctx, topic.Name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	broker.ControlKey(int16(kmsg.Metadata), func(kmsg.Request) (kmsg.Response, error, bool) {
+		broker.KeepControl()
+		return nil, errors.New("no answer"), true
+	})
+	if live, err := ours.Describe(ctx, topic.Name); err == nil {
+		t.Errorf("Describe while the broker does not say what there is = %v, want an error", live)
 	}
 }

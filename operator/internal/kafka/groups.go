@@ -41,7 +41,7 @@ func (c *Client) Progress(ctx context.Context, groups ...desired.Group) (map[str
 
 // bounds are the first and last offsets of a topic's partitions.
 func (c *Client) bounds(ctx context.Context, topic string) (map[int]kafkago.PartitionOffsets, error) {
-	meta, err := try(ctx, func() (*kafkago.MetadataResponse, error) {
+	meta, err := try(ctx, c, func() (*kafkago.MetadataResponse, error) {
 		return c.api.Metadata(ctx, &kafkago.MetadataRequest{Topics: []string{topic}})
 	})
 	if err != nil {
@@ -50,20 +50,20 @@ func (c *Client) bounds(ctx context.Context, topic string) (map[int]kafkago.Part
 	req := &kafkago.ListOffsetsRequest{Topics: map[string][]kafkago.OffsetRequest{}}
 	for _, t := range meta.Topics {
 		if t.Error != nil {
-			return nil, explain(t.Error)
+			return nil, c.explain(t.Error)
 		}
 		for _, p := range t.Partitions {
 			req.Topics[topic] = append(req.Topics[topic], kafkago.FirstOffsetOf(p.ID), kafkago.LastOffsetOf(p.ID))
 		}
 	}
-	resp, err := try(ctx, func() (*kafkago.ListOffsetsResponse, error) { return c.api.ListOffsets(ctx, req) })
+	resp, err := try(ctx, c, func() (*kafkago.ListOffsetsResponse, error) { return c.api.ListOffsets(ctx, req) })
 	if err != nil {
 		return nil, err
 	}
 	all := map[int]kafkago.PartitionOffsets{}
 	for _, p := range resp.Topics[topic] {
 		if p.Error != nil {
-			return nil, explain(p.Error)
+			return nil, c.explain(p.Error)
 		}
 		all[p.Partition] = p
 	}
@@ -75,7 +75,7 @@ func (c *Client) progress(ctx context.Context, g desired.Group, bounds map[int]k
 	for p := range bounds {
 		req.Topics[g.Topic] = append(req.Topics[g.Topic], p)
 	}
-	resp, err := coordinated(ctx, func() (*kafkago.OffsetFetchResponse, error) {
+	resp, err := coordinated(ctx, c, func() (*kafkago.OffsetFetchResponse, error) {
 		r, err := c.api.OffsetFetch(ctx, req)
 		if err == nil {
 			err = r.Error
@@ -88,7 +88,7 @@ func (c *Client) progress(ctx context.Context, g desired.Group, bounds map[int]k
 	committed := map[int]int64{}
 	for _, p := range resp.Topics[g.Topic] {
 		if p.Error != nil {
-			return Progress{}, explain(p.Error)
+			return Progress{}, c.explain(p.Error)
 		}
 		committed[p.Partition] = max(0, p.CommittedOffset)
 	}
@@ -102,7 +102,7 @@ func (c *Client) progress(ctx context.Context, g desired.Group, bounds map[int]k
 
 // DeleteGroup deletes a consumer group; one that is not known is no error, one that still has members is.
 func (c *Client) DeleteGroup(ctx context.Context, id string) error {
-	_, err := coordinated(ctx, func() (*kafkago.DeleteGroupsResponse, error) {
+	_, err := coordinated(ctx, c, func() (*kafkago.DeleteGroupsResponse, error) {
 		r, err := c.api.DeleteGroups(ctx, &kafkago.DeleteGroupsRequest{GroupIDs: []string{id}})
 		if err == nil {
 			err = r.Errors[id]

@@ -9,10 +9,12 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net"
 	"strings"
+	"time"
 
 	"github.com/segmentio/kafka-go/sasl"
 	"github.com/segmentio/kafka-go/sasl/plain"
@@ -75,10 +77,28 @@ func (r *reader) read(kind, name, key string) string {
 	return value
 }
 
+// eventHubsUser is who logs in where the password is a connection string.
+const eventHubsUser = "$ConnectionString"
+
+func (s Settings) eventHubsUsed() bool { return s.Username == eventHubsUser }
+
+// certificateEnd is when the client's certificate expires; zero where there is none that can be read.
+func (s Settings) certificateEnd() time.Time {
+	block, _ := pem.Decode([]byte(s.Certificate))
+	if block == nil {
+		return time.Time{}
+	}
+	certificate, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return time.Time{}
+	}
+	return certificate.NotAfter
+}
+
 // eventHubs sets what stands behind a connection string. Source: Event Hubs' Kafka endpoint: port 9093, TLS, SASL
 // PLAIN with user $ConnectionString.
 func (s *Settings) eventHubs(connection string, r *reader) {
-	s.TLS, s.Mechanism, s.Username, s.Password = true, "PLAIN", "$ConnectionString", connection
+	s.TLS, s.Mechanism, s.Username, s.Password = true, "PLAIN", eventHubsUser, connection
 	for part := range strings.SplitSeq(connection, ";") {
 		endpoint, ok := strings.CutPrefix(part, "Endpoint=sb://")
 		if host := strings.TrimRight(endpoint, "/"); ok && host != "" {

@@ -53,24 +53,24 @@ func (c *Client) Read(ctx context.Context, topic string, from int64) (records []
 }
 
 func (c *Client) end(ctx context.Context, topic string) (kafkago.PartitionOffsets, error) {
-	resp, err := try(ctx, func() (*kafkago.ListOffsetsResponse, error) {
+	resp, err := try(ctx, c, func() (*kafkago.ListOffsetsResponse, error) {
 		return c.api.ListOffsets(ctx, &kafkago.ListOffsetsRequest{Topics: map[string][]kafkago.OffsetRequest{topic: {kafkago.FirstOffsetOf(0), kafkago.LastOffsetOf(0)}}})
 	})
 	if err != nil {
 		return kafkago.PartitionOffsets{}, err
 	}
 	for _, p := range resp.Topics[topic] {
-		return p, explain(p.Error)
+		return p, c.explain(p.Error)
 	}
 	return kafkago.PartitionOffsets{}, kafkago.UnknownTopicOrPartition
 }
 
 func (c *Client) fetch(ctx context.Context, topic string, from int64) ([]Record, error) {
-	resp, err := try(ctx, func() (*kafkago.FetchResponse, error) {
+	resp, err := try(ctx, c, func() (*kafkago.FetchResponse, error) {
 		return c.api.Fetch(ctx, &kafkago.FetchRequest{Topic: topic, Offset: from, MinBytes: 1, MaxBytes: fetchBytes, MaxWait: 100 * time.Millisecond})
 	})
 	if err == nil {
-		err = explain(resp.Error)
+		err = c.explain(resp.Error)
 	}
 	if err != nil {
 		return nil, err
@@ -123,11 +123,11 @@ func (c *Client) Append(ctx context.Context, topic, key string, value []byte) er
 		r.Value = kafkago.NewBytes(value)
 		r.Headers = []kafkago.Header{{Key: contentType, Value: []byte(contentJSON)}}
 	}
-	resp, err := try(ctx, func() (*kafkago.ProduceResponse, error) {
+	resp, err := try(ctx, c, func() (*kafkago.ProduceResponse, error) {
 		return c.api.Produce(ctx, &kafkago.ProduceRequest{Topic: topic, RequiredAcks: kafkago.RequireAll, Records: kafkago.NewRecordReader(r)})
 	})
 	if err == nil {
-		err = explain(resp.Error)
+		err = c.explain(resp.Error)
 	}
 	if err != nil {
 		return fmt.Errorf("write %s to topic %s: %w", key, topic, err)

@@ -9,15 +9,17 @@ import (
 	"slices"
 
 	kafkago "github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol/metadata"
 
 	"github.com/feedback-pipelines/feedback-pipelines/operator/desired"
 	"github.com/feedback-pipelines/feedback-pipelines/operator/internal/topics"
 )
 
-// Describe returns the topics of these names that exist, with their settings. It always asks the broker.
+// Describe returns the topics of these names that exist, with their settings. It always asks the broker: what was
+// known before is not relied on, and where the broker does not tell anew, that is the error.
 func (c *Client) Describe(ctx context.Context, names ...string) (map[string]topics.Live, error) {
 	stale := c.refresh(ctx)
-	meta, err := try(ctx, func() (*kafkago.MetadataResponse, error) {
+	meta, err := try(ctx, c, func() (*kafkago.MetadataResponse, error) {
 		return c.api.Metadata(ctx, &kafkago.MetadataRequest{Topics: names})
 	})
 	if err = cmp.Or(err, stale); err != nil { // the first says why nobody answers
@@ -28,7 +30,7 @@ func (c *Client) Describe(ctx context.Context, names ...string) (map[string]topi
 		switch {
 		case errors.Is(t.Error, kafkago.UnknownTopicOrPartition):
 		case t.Error != nil:
-			return nil, fmt.Errorf("describe topic %s: %w", t.Name, explain(t.Error))
+			return nil, fmt.Errorf("describe topic %s: %w", t.Name, c.explain(t.Error))
 		case len(t.Partitions) > 0:
 			live[t.Name] = topics.Live{
 				Partitions: int32(len(t.Partitions)),             //nolint:gosec // a count of partitions
@@ -48,7 +50,7 @@ func (c *Client) configs(ctx context.Context, live map[string]topics.Live) error
 	for _, name := range slices.Sorted(maps.Keys(live)) {
 		req.Resources = append(req.Resources, kafkago.DescribeConfigRequestResource{ResourceType: kafkago.ResourceTypeTopic, ResourceName: name})
 	}
-	resp, err := try(ctx, func() (*kafkago.DescribeConfigsResponse, error) { return c.api.DescribeConfigs(ctx, req) })
+	resp, err := try(ctx, c, func() (*kafkago.DescribeConfigsResponse, error) { return c.api.DescribeConfigs(ctx, req) })
 	if err != nil {
 		return fmt.Errorf("read the topics' settings: %w", err)
 	}
@@ -58,7 +60,7 @@ func (c *Client) configs(ctx context.Context, live map[string]topics.Live) error
 			continue
 		}
 		if r.Error != nil {
-			return fmt.Errorf("read the settings of topic %s: %w", r.ResourceName, explain(r.Error))
+			return fmt.Errorf("read the settings of topic %s: %w", r.ResourceName, c.explain(r.Error))
 		}
 		t := live[r.ResourceName]
 		t.Config = map[string]topics.Setting{}
@@ -74,39 +76,64 @@ func (c *Client) configs(ctx context.Context, live map[string]topics.Live) error
 const explicitSource = 1
 
 // refresh makes the library ask the cluster for its metadata now, instead of answering from a cache that outlives the
-// broker: it does so after each creation of topics, be they none.
+// broker: it does so after each creation of topics, be they none. Where it asked and got no answer it keeps the cache
+// and says nothing; that is an error here.
 func (c *Client) refresh(ctx context.Context) error {
-	_, err := try(ctx, func() (*kafkago.CreateTopicsResponse, error) {
+	before := c.cached(ctx)
+	_, err := try(ctx, c, func() (*kafkago.CreateTopicsResponse, error) {
 		return c.api.CreateTopics(ctx, &kafkago.CreateTopicsRequest{})
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	if after := c.cached(ctx); after != nil && after == before {
+		return errors.New("the broker did not say which topics there are; it is asked again")
+	}
+	return ctx.Err()
 }
 
-// Create creates a topic; one that was created meanwhile is no error.
+// cached tells one answer about the cluster's metadata in the library's cache from another, nil where there is none: all
+// that is read of an answer shares its list of brokers.
+func (c *Client) cached(ctx context.Context) *metadata.ResponseBroker {
+	resp, err := c.transport.RoundTrip(ctx, c.api.Addr, &metadata.Request{TopicNames: []string{}})
+	if err != nil {
+		return nil
+	}
+	if m, ok := resp.(*metadata.Response); ok && len(m.Brokers) > 0 {
+		return &m.Brokers[0]
+	}
+	return nil
+}
+
+// Create creates a topic. One that exists is an error of which Existed is true.
 func (c *Client) Create(ctx context.Context, t desired.Topic) error {
 	config := kafkago.TopicConfig{Topic: t.Name, NumPartitions: int(t.Partitions), ReplicationFactor: int(t.ReplicationFactor)}
 	for _, name := range slices.Sorted(maps.Keys(t.Config)) {
 		config.ConfigEntries = append(config.ConfigEntries, kafkago.ConfigEntry{ConfigName: name, ConfigValue: t.Config[name]})
 	}
-	resp, err := try(ctx, func() (*kafkago.CreateTopicsResponse, error) {
+	resp, err := try(ctx, c, func() (*kafkago.CreateTopicsResponse, error) {
 		return c.api.CreateTopics(ctx, &kafkago.CreateTopicsRequest{Topics: []kafkago.TopicConfig{config}})
 	})
 	if err == nil {
-		err = explain(resp.Errors[t.Name])
+		err = c.explain(resp.Errors[t.Name])
 	}
-	if err != nil && !errors.Is(err, kafkago.TopicAlreadyExists) {
+	if err != nil {
 		return fmt.Errorf("create topic %s: %w", t.Name, err)
 	}
 	return nil
 }
 
+// Existed tells whether err is that a topic which was to be created exists: it was created just now, or the user may
+// not see it.
+func Existed(err error) bool { return errors.Is(err, kafkago.TopicAlreadyExists) }
+
 // Grow gives a topic more partitions.
 func (c *Client) Grow(ctx context.Context, g topics.Growth) error {
-	resp, err := try(ctx, func() (*kafkago.CreatePartitionsResponse, error) {
+	resp, err := try(ctx, c, func() (*kafkago.CreatePartitionsResponse, error) {
 		return c.api.CreatePartitions(ctx, &kafkago.CreatePartitionsRequest{Topics: []kafkago.TopicPartitionsConfig{{Name: g.Topic, Count: g.Partitions}}})
 	})
 	if err == nil {
-		err = explain(resp.Errors[g.Topic])
+		err = c.explain(resp.Errors[g.Topic])
 	}
 	if err != nil {
 		return fmt.Errorf("grow topic %s to %d partitions: %w", g.Topic, g.Partitions, err)
@@ -123,11 +150,11 @@ func (c *Client) Alter(ctx context.Context, a topics.Alteration) error {
 	for _, name := range a.Reset {
 		r.Configs = append(r.Configs, kafkago.IncrementalAlterConfigsRequestConfig{Name: name, ConfigOperation: kafkago.ConfigOperationDelete})
 	}
-	resp, err := try(ctx, func() (*kafkago.IncrementalAlterConfigsResponse, error) {
+	resp, err := try(ctx, c, func() (*kafkago.IncrementalAlterConfigsResponse, error) {
 		return c.api.IncrementalAlterConfigs(ctx, &kafkago.IncrementalAlterConfigsRequest{Resources: []kafkago.IncrementalAlterConfigsRequestResource{r}})
 	})
 	for i := 0; err == nil && i < len(resp.Resources); i++ {
-		err = explain(resp.Resources[i].Error)
+		err = c.explain(resp.Resources[i].Error)
 	}
 	if err != nil {
 		return fmt.Errorf("alter the settings of topic %s: %w", a.Topic, err)
@@ -137,11 +164,11 @@ func (c *Client) Alter(ctx context.Context, a topics.Alteration) error {
 
 // DeleteTopic deletes a topic; one that does not exist is no error.
 func (c *Client) DeleteTopic(ctx context.Context, name string) error {
-	resp, err := try(ctx, func() (*kafkago.DeleteTopicsResponse, error) {
+	resp, err := try(ctx, c, func() (*kafkago.DeleteTopicsResponse, error) {
 		return c.api.DeleteTopics(ctx, &kafkago.DeleteTopicsRequest{Topics: []string{name}})
 	})
 	if err == nil {
-		err = explain(resp.Errors[name])
+		err = c.explain(resp.Errors[name])
 	}
 	if err != nil && !errors.Is(err, kafkago.UnknownTopicOrPartition) {
 		return fmt.Errorf("delete topic %s: %w", name, err)

@@ -88,7 +88,7 @@ func Diff(want []desired.Topic, live map[string]Live, applied Applied) Plan {
 		case !exists && t.Managed:
 			p.Create = append(p.Create, t)
 		case !exists:
-			p.refuse(t, ReasonMissing, fmt.Sprintf("topic %s does not exist, and the operator does not manage it; create it, or let the operator manage it (topics.management, topics.names)", t.Name))
+			p.refuse(t, ReasonMissing, fmt.Sprintf("topic %s does not exist, or the user may not see it, and the operator does not manage it; create it, grant the user what docs/acls.md lists, or let the operator manage it (topics.management, topics.names)", t.Name))
 		case !t.Managed:
 			p.verify(t, now)
 		default:
