@@ -37,8 +37,8 @@ const (
 	// MaxDocuments is the most that a request may hold.
 	MaxDocuments = 1_000
 
-	maxText      = 40_000    // bytes of a text
-	maxRequest   = 3_000_000 // bytes of all texts together
+	maxText    = 40_000    // bytes of a text
+	maxRequest = 3_000_000 // bytes of all texts together
 )
 
 // What holds where Options say nothing. A hundred short texts are little enough for a transformer on a processor to score
