@@ -31,6 +31,7 @@ import (
 	"github.com/feedback-pipelines/feedback-pipelines/operator/api/v1alpha1"
 	"github.com/feedback-pipelines/feedback-pipelines/operator/desired"
 	"github.com/feedback-pipelines/feedback-pipelines/operator/internal/controller"
+	"github.com/feedback-pipelines/feedback-pipelines/operator/internal/uninstall"
 	"github.com/feedback-pipelines/feedback-pipelines/proto/version"
 )
 
@@ -62,7 +63,25 @@ func Run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	built := version.Read()
 	mgr.GetLogger().Info("starting", "version", built.Version, "revision", built.Revision, "go", built.Go)
-	return mgr.Start(ctx)
+	return errors.Join(mgr.Start(ctx), takeLeave(cluster, c, out))
+}
+
+// farewell is how long an operator that has stopped may take to see whether it will come back.
+const farewell = 10 * time.Second
+
+// takeLeave lets pipelines go if the operator has stopped for good, because its namespace is deleted. Outside of a
+// cluster, without --leader-namespace, it does nothing.
+func takeLeave(cluster *rest.Config, c Config, out io.Writer) error {
+	if c.LeaderNamespace == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), farewell)
+	defer cancel()
+	api, err := client.New(cluster, client.Options{Scheme: Scheme()})
+	if err != nil {
+		return err
+	}
+	return uninstall.WithNamespace(ctx, api, c.LeaderNamespace, c.Namespaces, out)
 }
 
 // New returns the operator for a cluster, ready to be started.
@@ -109,6 +128,7 @@ func options(c Config) ctrl.Options {
 		LeaderElectionID:              "feedback-pipeline-operator",
 		LeaderElectionNamespace:       c.LeaderNamespace,
 		LeaderElectionReleaseOnCancel: true,
+		GracefulShutdownTimeout:       new(farewell),
 		Controller:                    config.Controller{SkipNameValidation: new(true)}, // a process of tests has several
 	}
 }

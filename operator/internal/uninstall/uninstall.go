@@ -16,17 +16,19 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/feedback-pipelines/feedback-pipelines/operator/api/v1alpha1"
 	"github.com/feedback-pipelines/feedback-pipelines/operator/internal/controller"
-	"github.com/feedback-pipelines/feedback-pipelines/operator/internal/manager"
 )
 
 // every is how often is looked whether something has gone.
@@ -57,7 +59,11 @@ func Run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("no cluster: run in a pod, or set KUBECONFIG: %w", err)
 	}
-	api, err := client.New(cluster, client.Options{Scheme: manager.Scheme()})
+	scheme := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
+		return err
+	}
+	api, err := client.New(cluster, client.Options{Scheme: scheme})
 	if err != nil {
 		return err
 	}
@@ -110,6 +116,27 @@ func TakeLeave(ctx context.Context, api client.Client, o Options, out io.Writer)
 	return letGo(ctx, api, all, out)
 }
 
+// WithNamespace is for an operator that has stopped: if the namespace in which it ran is being deleted, it will not come
+// back, and finalizers are taken off all pipelines that it ran. Kubernetes ends a namespace's pods before it deletes
+// the rest, so that nobody else could. One that may not look at its namespace does nothing.
+func WithNamespace(ctx context.Context, api client.Client, own string, namespaces []string, out io.Writer) error {
+	ns := &corev1.Namespace{}
+	if err := api.Get(ctx, types.NamespacedName{Name: own}, ns); err != nil {
+		if apierrors.IsForbidden(err) || apierrors.IsNotFound(err) {
+			return nil
+		}
+		return fmt.Errorf("look at the operator's namespace %s: %w", own, err)
+	}
+	if ns.DeletionTimestamp.IsZero() {
+		return nil
+	}
+	all, err := pipelines(ctx, api, namespaces)
+	if err != nil {
+		return err
+	}
+	return letGo(ctx, api, all, out)
+}
+
 // pipelines are those that the operator runs.
 func pipelines(ctx context.Context, api client.Client, namespaces []string) ([]v1alpha1.FeedbackPipeline, error) {
 	if len(namespaces) == 0 {
@@ -137,13 +164,12 @@ func deleteAll(ctx context.Context, api client.Client, o Options, all []v1alpha1
 	}
 	err := wait.PollUntilContextTimeout(ctx, every, o.Patience, true, func(ctx context.Context) (bool, error) {
 		left, err := pipelines(ctx, api, o.Namespaces)
-		return len(left) == 0, err
+		return len(left) == 0 && err == nil, nil // an API server that does not answer now may answer later
 	})
-	if err != nil && ctx.Err() == nil && wait.Interrupted(err) {
+	if err != nil && ctx.Err() == nil {
 		fmt.Fprintf(out, "the operator has not let all of them go within %s; their topics may be left\n", o.Patience)
-		return nil
 	}
-	return err
+	return ctx.Err()
 }
 
 // stop scales the operator to nothing and waits until its pods have gone. One that is not there is stopped.

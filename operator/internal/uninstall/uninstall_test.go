@@ -177,6 +177,30 @@ func TestNothingThere(t *testing.T) {
 	}
 }
 
+// TestNamespaceGoes finds pipelines let go once the operator's namespace is being deleted, and not before.
+func TestNamespaceGoes(t *testing.T) {
+	s := newStage(t, "running")
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "operators"}}
+	s.must(s.Create(t.Context(), ns))
+	for _, tt := range []struct {
+		name, own string
+		deleted   bool
+		want      []string
+	}{
+		{"it stays", "operators", false, []string{controller.Finalizer, "example.com/other"}},
+		{"it was never there", "nowhere", false, []string{controller.Finalizer, "example.com/other"}},
+		{"it goes", "operators", true, []string{"example.com/other"}}, // without a controller it goes for ever
+	} {
+		if tt.deleted {
+			s.must(s.Delete(t.Context(), ns))
+		}
+		s.must(WithNamespace(t.Context(), s.Client, tt.own, []string{s.namespace}, &s.out))
+		if got, ok := s.finalizers("clean"); !ok || !slices.Equal(got, tt.want) {
+			t.Errorf("%s: %q, there: %v, want %q", tt.name, got, ok, tt.want)
+		}
+	}
+}
+
 func TestParse(t *testing.T) {
 	o, err := parse([]string{"-deployment=feedback/operator", "-namespaces=one,two", "-delete", "-patience=5s"}, io.Discard)
 	if err != nil || o.Operator.String() != "feedback/operator" || !slices.Equal(o.Namespaces, []string{"one", "two"}) || !o.Delete || o.Patience != 5*time.Second {
