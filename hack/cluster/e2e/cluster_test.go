@@ -38,6 +38,7 @@ type cluster struct {
 	helmPath  string
 	namespace string
 	began     time.Time
+	explained bool
 }
 
 // connect skips the test visibly where there is no cluster.
@@ -102,9 +103,7 @@ func (c *cluster) restricted() string {
 	}}}
 	must(c.T, c.Create(c.Context(), ns))
 	c.Cleanup(func() {
-		if c.Failed() {
-			c.explain()
-		}
+		c.explain()
 		c.letGo(ns.Name)
 		_ = c.Delete(context.Background(), ns)
 	})
@@ -234,8 +233,12 @@ func (c *cluster) flows(simulator, channel string, limit time.Duration) {
 	})
 }
 
-// explain writes what helps to understand a failure.
+// explain writes what helps to understand a failure, once.
 func (c *cluster) explain() {
+	if !c.Failed() || c.explained {
+		return
+	}
+	c.explained = true
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	var pods corev1.PodList

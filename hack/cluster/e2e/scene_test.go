@@ -77,6 +77,7 @@ func realKafka(t *testing.T) *broker.Real {
 // install installs the chart with the simulator, in which nobody talks yet.
 func (s *scene) install() {
 	s.Cleanup(func() { // what a failed run leaves; after a good one there is nothing
+		s.explain()
 		cmd := exec.Command(s.helmPath, "uninstall", release, "--ignore-not-found", "--namespace", s.namespace)
 		cmd.Dir = root()
 		_ = cmd.Run()

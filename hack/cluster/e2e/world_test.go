@@ -8,11 +8,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"path"
 	"time"
 
 	"k8s.io/client-go/rest"
@@ -28,27 +28,29 @@ func (s *scene) openWorld() *world {
 	s.Helper()
 	target, err := url.Parse(s.config.Host)
 	must(s.T, err)
-	target = target.JoinPath("/api/v1/namespaces", s.namespace, "services", "http:"+simulator+":8090", "proxy")
+	target.Path = path.Join("/", target.Path, "api/v1/namespaces", s.namespace, "services/http:"+simulator+":8090/proxy")
 	transport, err := rest.TransportFor(s.config)
 	must(s.T, err)
 	server := httptest.NewServer(&httputil.ReverseProxy{
 		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(target) },
 		Transport: transport,
-		ErrorLog:  log.New(io.Discard, "", 0), // the API server is killed now and then
+		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) { // the API server is killed now and then
+			http.Error(w, err.Error(), http.StatusBadGateway)
+		},
 	})
 	s.Cleanup(server.Close)
 	return &world{base: server.URL, client: http.Client{Timeout: 20 * time.Second}}
 }
 
 // call sends in as JSON and decodes the answer into out, each unless nil.
-func (w *world) call(ctx context.Context, method, path string, in, out any) error {
+func (w *world) call(ctx context.Context, method, at string, in, out any) error {
 	var body bytes.Buffer
 	if in != nil {
 		if err := json.NewEncoder(&body).Encode(in); err != nil {
 			return err
 		}
 	}
-	request, err := http.NewRequestWithContext(ctx, method, w.base+path, &body)
+	request, err := http.NewRequestWithContext(ctx, method, w.base+at, &body)
 	if err != nil {
 		return err
 	}
@@ -62,7 +64,7 @@ func (w *world) call(ctx context.Context, method, path string, in, out any) erro
 	case err != nil:
 		return err
 	case answer.StatusCode/100 != 2:
-		return fmt.Errorf("%s %s: %s: %.200s", method, path, answer.Status, data)
+		return fmt.Errorf("%s %s: %s: %.200s", method, at, answer.Status, data)
 	case out == nil:
 		return nil
 	}
@@ -70,10 +72,10 @@ func (w *world) call(ctx context.Context, method, path string, in, out any) erro
 }
 
 // ask calls the simulator until it answers well.
-func (s *scene) ask(what, method, path string, in, out any) {
+func (s *scene) ask(what, method, at string, in, out any) {
 	s.Helper()
 	s.until(what, time.Minute, func(ctx context.Context) (string, bool) {
-		if err := s.world.call(ctx, method, path, in, out); err != nil {
+		if err := s.world.call(ctx, method, at, in, out); err != nil {
 			return err.Error(), false
 		}
 		return "", true
