@@ -6,6 +6,7 @@ import (
 	"context"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
@@ -22,7 +23,8 @@ type outcomes struct {
 // follow reads a notifications topic until the test ends.
 func follow(t *testing.T, bootstrap []string, topic string) *outcomes {
 	t.Helper()
-	c, err := kgo.NewClient(kgo.SeedBrokers(bootstrap...), kgo.ConsumeTopics(topic))
+	c, err := kgo.NewClient(kgo.SeedBrokers(bootstrap...), kgo.ConsumeTopics(topic),
+		kgo.MetadataMinAge(time.Second), kgo.MetadataMaxAge(2*time.Second)) // partitions are added
 	must(t, err)
 	o := &outcomes{newest: map[[2]string]feedbackv1.Notification_State{}}
 	ctx, cancel := context.WithCancel(context.Background())

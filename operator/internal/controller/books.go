@@ -105,7 +105,7 @@ func component(h *feedbackv1.Health, now time.Time) status.Component {
 	}
 	worst := feedbackv1.Health_LEVEL_GOOD
 	for _, condition := range h.GetConditions() {
-		if condition.GetLevel() > worst {
+		if level := condition.GetLevel(); level > worst || level == worst && ofToken(condition.GetReason()) && !ofToken(c.Reason) {
 			worst = condition.GetLevel()
 			c.Reason, c.Message = condition.GetReason(), condition.GetName()+": "+condition.GetMessage()
 		}
@@ -118,6 +118,9 @@ func component(h *feedbackv1.Health, now time.Time) status.Component {
 	slices.Sort(c.Overdue)
 	return c
 }
+
+// ofToken tells whether the reason is a token that is refused, which explains all else that is as bad.
+func ofToken(reason string) bool { return strings.HasSuffix(reason, "TokenRefused") }
 
 var states = map[feedbackv1.Health_Level]v1alpha1.SourceState{
 	feedbackv1.Health_LEVEL_GOOD:     v1alpha1.SourceHealthy,

@@ -30,7 +30,7 @@ func Derive(p *v1alpha1.FeedbackPipeline, o Observation) v1alpha1.FeedbackPipeli
 	d.set(v1alpha1.ConditionNotifierHealthy, notifier)
 	d.set(v1alpha1.ConditionReady, d.ready(topics, workloads, sources, notifier))
 	d.abnormal(v1alpha1.ConditionAutoscaling, d.autoscaling())
-	d.abnormal(v1alpha1.ConditionReconciling, d.reconciling(topics, workloads))
+	d.abnormal(v1alpha1.ConditionReconciling, d.reconciling(topics, workloads, sources, notifier))
 	d.abnormal(v1alpha1.ConditionStalled, d.stalled())
 	return d.next
 }
@@ -47,6 +47,9 @@ type verdict struct {
 	reason, message string
 	// degraded is true where feedback flows, but late or in part: such a verdict leaves Ready True.
 	degraded bool
+	// unready is true where nothing but pods that say that they are not ready stands against the workloads. What they
+	// say of themselves is the reason then, if they say it.
+	unready bool
 }
 
 func good(reason, message string) verdict {
@@ -115,11 +118,13 @@ func (d *derivation) workloads() verdict {
 	last, before := d.was(v1alpha1.ConditionWorkloadsReady)
 	var waiting []string
 	var problem *Problem
+	unready := true
 	for _, w := range d.o.Workloads {
 		if w.Done() {
 			continue
 		}
 		waiting = append(waiting, fmt.Sprintf("%s has %d of %d replicas", w.Name, min(w.Updated, w.Available), w.Wanted))
+		unready = unready && w.unready()
 		if problem == nil && w.Problem != nil {
 			problem = &Problem{Reason: w.Problem.Reason, Message: w.Name + ": " + w.Problem.Message}
 		}
@@ -134,7 +139,9 @@ func (d *derivation) workloads() verdict {
 	case problem != nil:
 		return problem.verdict()
 	case len(waiting) > 0:
-		return bad(ReasonRollingOut, strings.Join(waiting, "; "))
+		v := bad(ReasonRollingOut, strings.Join(waiting, "; "))
+		v.unready = unready
+		return v
 	case d.p.Spec.Suspend:
 		return good(ReasonSuspended, "all workloads are at zero replicas")
 	}
@@ -143,11 +150,20 @@ func (d *derivation) workloads() verdict {
 
 // Done tells whether w runs as it should, with nothing of an earlier spec left.
 func (w Workload) Done() bool {
-	old := w.Total - w.Wanted
+	return !w.Missing && w.Observed && w.Updated >= w.Wanted && w.Available >= w.Wanted && w.old() <= 0
+}
+
+// old is how many of w's pods are more than there shall be, or of an earlier spec.
+func (w Workload) old() int32 {
 	if w.Elastic {
-		old = w.Total - w.Updated
+		return w.Total - w.Updated
 	}
-	return !w.Missing && w.Observed && w.Updated >= w.Wanted && w.Available >= w.Wanted && old <= 0
+	return w.Total - w.Wanted
+}
+
+// unready tells whether all of w's pods are there, and are those of its newest spec, and only not ready.
+func (w Workload) unready() bool {
+	return !w.Missing && w.Observed && w.Problem == nil && w.Updated >= w.Wanted && w.old() <= 0
 }
 
 // ready is True where feedback flows.
@@ -156,6 +172,9 @@ func (d *derivation) ready(topics, workloads, sources, notifier verdict) verdict
 		return bad(ReasonSuspended, "the pipeline is suspended (spec.suspend)")
 	}
 	all := []verdict{workloads, topics, sources, d.scorer(), notifier, d.stuck()}
+	if workloads.unready {
+		all = append(all[1:], workloads)
+	}
 	if scaling := d.autoscaling(); scaling != nil && scaling.degraded {
 		all = append(all, *scaling)
 	}
@@ -193,8 +212,11 @@ func (d *derivation) stuck() verdict {
 }
 
 // reconciling is what the operator works on; runtime health is no part of it.
-func (d *derivation) reconciling(topics, workloads verdict) *verdict {
+func (d *derivation) reconciling(topics, workloads, sources, notifier verdict) *verdict {
+	ill := func(v verdict) bool { return v.status == metav1.ConditionFalse && !v.degraded }
 	switch {
+	case workloads.unready && (ill(sources) || ill(notifier)):
+		return nil
 	case d.stalled() != nil:
 		return nil
 	case workloads.status != metav1.ConditionTrue:

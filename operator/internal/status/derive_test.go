@@ -93,6 +93,18 @@ func TestDerive(t *testing.T) {
 		{"topics not looked at", func(o *status.Observation, _ *v1alpha1.FeedbackPipeline) { o.Topics = nil }, "Unknown NotChecked", "NotChecked", ""},
 		{"drift", func(o *status.Observation, _ *v1alpha1.FeedbackPipeline) { o.Topics.Drift = []string{"so"} }, "True Flowing", "", ""},
 		{"source failed", spoil("slack-ingest/community", v1alpha1.SourceFailed, "TokenRefused"), "False TokenRefused", "", ""},
+		{"source failed, and its pod is not ready for it", func(o *status.Observation, p *v1alpha1.FeedbackPipeline) {
+			spoil("slack-ingest/community", v1alpha1.SourceFailed, "TokenRefused")(o, p)
+			starting("", false)(o, p)
+		}, "False TokenRefused", "", ""},
+		{"source degraded, and a pod starts", func(o *status.Observation, p *v1alpha1.FeedbackPipeline) {
+			spoil("twitter-ingest/mentions", v1alpha1.SourceDegraded, "BudgetSpent")(o, p)
+			starting("", false)(o, p)
+		}, "False RollingOut", "RollingOut", ""},
+		{"source failed, and a rollout", func(o *status.Observation, p *v1alpha1.FeedbackPipeline) {
+			spoil("slack-ingest/community", v1alpha1.SourceFailed, "TokenRefused")(o, p)
+			o.Workloads[0].Updated = 0
+		}, "False RollingOut", "RollingOut", ""},
 		{"source degraded", spoil("twitter-ingest/mentions", v1alpha1.SourceDegraded, "BudgetSpent"), "True Degraded", "", ""},
 		{"scorer failed", spoil("sentiment-scorer", v1alpha1.SourceFailed, "WriteFailed"), "False WriteFailed", "", ""},
 		{"notifier failed", spoil("notifier", v1alpha1.SourceFailed, "ChannelArchived"), "False ChannelArchived", "", ""},
