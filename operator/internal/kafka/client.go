@@ -11,6 +11,8 @@ import (
 )
 
 const (
+	clientID = "feedback-pipeline-operator"
+
 	dialTimeout    = 5 * time.Second
 	requestTimeout = 10 * time.Second
 	// metadataTTL is how often a client asks for the cluster's metadata by itself.
@@ -36,7 +38,7 @@ func Open(s Settings) (*Client, error) {
 		return nil, err
 	}
 	transport := &kafkago.Transport{
-		TLS: encryption, SASL: mechanism, ClientID: "feedback-pipeline-operator",
+		TLS: encryption, SASL: mechanism, ClientID: clientID,
 		DialTimeout: dialTimeout, MetadataTTL: metadataTTL, IdleTimeout: idleTimeout,
 	}
 	return &Client{

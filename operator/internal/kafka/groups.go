@@ -1,9 +1,12 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	kafkago "github.com/segmentio/kafka-go"
 
@@ -20,17 +23,21 @@ type Progress struct {
 
 // Progress returns how far each group has come, by its id.
 func (c *Client) Progress(ctx context.Context, groups ...desired.Group) (map[string]Progress, error) {
-	bounds := map[string]map[int]kafkago.PartitionOffsets{}
+	var topics []string
+	for _, g := range groups {
+		topics = append(topics, g.Topic)
+	}
+	spots, err := c.spots(ctx, topics)
+	if err != nil {
+		return nil, fmt.Errorf("read the topics' partitions: %w", err)
+	}
+	ends, err := c.offsets(ctx, kafkago.LastOffset, spots)
+	if err != nil {
+		return nil, fmt.Errorf("read the topics' offsets: %w", err)
+	}
 	all := map[string]Progress{}
 	for _, g := range groups {
-		if bounds[g.Topic] == nil {
-			b, err := c.bounds(ctx, g.Topic)
-			if err != nil {
-				return nil, fmt.Errorf("read the offsets of topic %s: %w", g.Topic, err)
-			}
-			bounds[g.Topic] = b
-		}
-		p, err := c.progress(ctx, g, bounds[g.Topic])
+		p, err := c.progress(ctx, g, spots, ends)
 		if err != nil {
 			return nil, fmt.Errorf("read the offsets of group %s: %w", g.ID, err)
 		}
@@ -39,41 +46,53 @@ func (c *Client) Progress(ctx context.Context, groups ...desired.Group) (map[str
 	return all, nil
 }
 
-// bounds are the first and last offsets of a topic's partitions.
-func (c *Client) bounds(ctx context.Context, topic string) (map[int]kafkago.PartitionOffsets, error) {
-	meta, err := try(ctx, c, func() (*kafkago.MetadataResponse, error) {
-		return c.api.Metadata(ctx, &kafkago.MetadataRequest{Topics: []string{topic}})
-	})
+// spots are the partitions of topics, topic by topic, each once.
+func (c *Client) spots(ctx context.Context, topics []string) ([]spot, error) {
+	known, err := c.known(ctx, topics...)
 	if err != nil {
 		return nil, err
 	}
-	req := &kafkago.ListOffsetsRequest{Topics: map[string][]kafkago.OffsetRequest{}}
-	for _, t := range meta.Topics {
-		if t.Error != nil {
-			return nil, c.explain(t.Error)
-		}
-		for _, p := range t.Partitions {
-			req.Topics[topic] = append(req.Topics[topic], kafkago.FirstOffsetOf(p.ID), kafkago.LastOffsetOf(p.ID))
-		}
-	}
-	resp, err := try(ctx, c, func() (*kafkago.ListOffsetsResponse, error) { return c.api.ListOffsets(ctx, req) })
-	if err != nil {
-		return nil, err
-	}
-	all := map[int]kafkago.PartitionOffsets{}
-	for _, p := range resp.Topics[topic] {
-		if p.Error != nil {
-			return nil, c.explain(p.Error)
-		}
-		all[p.Partition] = p
-	}
-	return all, nil
+	return slices.SortedFunc(maps.Keys(known), func(a, b spot) int {
+		return cmp.Or(cmp.Compare(a.topic, b.topic), cmp.Compare(a.partition, b.partition))
+	}), nil
 }
 
-func (c *Client) progress(ctx context.Context, g desired.Group, bounds map[int]kafkago.PartitionOffsets) (Progress, error) {
-	req := &kafkago.OffsetFetchRequest{GroupID: g.ID, Topics: map[string][]int{}}
-	for p := range bounds {
-		req.Topics[g.Topic] = append(req.Topics[g.Topic], p)
+// progress compares what g has committed with the ends of its topic's partitions. Where it is behind, what retention has
+// deleted before it is no lag.
+func (c *Client) progress(ctx context.Context, g desired.Group, spots []spot, ends map[spot]int64) (Progress, error) {
+	committed, err := c.committed(ctx, g, spots)
+	if err != nil {
+		return Progress{}, err
+	}
+	var sum Progress
+	var behind []spot
+	for s, offset := range committed {
+		sum.Committed += offset
+		if offset < ends[s] {
+			behind = append(behind, s)
+		}
+	}
+	if len(behind) == 0 {
+		return sum, nil
+	}
+	first, err := c.offsets(ctx, kafkago.FirstOffset, behind)
+	if err != nil {
+		return Progress{}, err
+	}
+	for _, s := range behind {
+		sum.Lag += max(0, ends[s]-max(committed[s], first[s]))
+	}
+	return sum, nil
+}
+
+// committed is what g has committed of each partition of its topic; 0 where it never did.
+func (c *Client) committed(ctx context.Context, g desired.Group, spots []spot) (map[spot]int64, error) {
+	req, all := &kafkago.OffsetFetchRequest{GroupID: g.ID, Topics: map[string][]int{}}, map[spot]int64{}
+	for _, s := range spots {
+		if s.topic == g.Topic {
+			req.Topics[g.Topic] = append(req.Topics[g.Topic], s.partition)
+			all[s] = 0
+		}
 	}
 	resp, err := coordinated(ctx, c, func() (*kafkago.OffsetFetchResponse, error) {
 		r, err := c.api.OffsetFetch(ctx, req)
@@ -82,22 +101,19 @@ func (c *Client) progress(ctx context.Context, g desired.Group, bounds map[int]k
 		}
 		return r, err
 	})
-	if err != nil && !errors.Is(err, kafkago.GroupIdNotFound) {
-		return Progress{}, err
+	if errors.Is(err, kafkago.GroupIdNotFound) {
+		return all, nil
 	}
-	committed := map[int]int64{}
+	if err != nil {
+		return nil, err
+	}
 	for _, p := range resp.Topics[g.Topic] {
 		if p.Error != nil {
-			return Progress{}, c.explain(p.Error)
+			return nil, c.explain(p.Error)
 		}
-		committed[p.Partition] = max(0, p.CommittedOffset)
+		all[spot{g.Topic, p.Partition}] = max(0, p.CommittedOffset)
 	}
-	var sum Progress
-	for id, b := range bounds {
-		sum.Lag += max(0, b.LastOffset-max(committed[id], b.FirstOffset))
-		sum.Committed += committed[id]
-	}
-	return sum, nil
+	return all, nil
 }
 
 // DeleteGroup deletes a consumer group; one that is not known is no error, one that still has members is.

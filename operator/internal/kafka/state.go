@@ -28,15 +28,15 @@ const (
 // Read returns the records of the topic's partition 0 from offset `from` on, and where to go on. Where the offset is
 // no longer there (the topic is another one) it starts anew from the first, and restarted is true.
 func (c *Client) Read(ctx context.Context, topic string, from int64) (records []Record, next int64, restarted bool, err error) {
-	end, err := c.end(ctx, topic)
+	first, end, err := c.bounds(ctx, topic, from)
 	if err != nil {
 		return nil, from, false, fmt.Errorf("read topic %s: %w", topic, err)
 	}
-	if next, restarted = from, from > end.LastOffset; restarted {
+	if next, restarted = from, from > end; restarted {
 		next = 0
 	}
-	next = max(next, end.FirstOffset)
-	for holes := 0; next < end.LastOffset && holes < maxHoles; {
+	next = max(next, first)
+	for holes := 0; next < end && holes < maxHoles; {
 		more, err := c.fetch(ctx, topic, next)
 		if err != nil {
 			return nil, from, false, fmt.Errorf("read topic %s at %d: %w", topic, next, err)
@@ -52,17 +52,16 @@ func (c *Client) Read(ctx context.Context, topic string, from int64) (records []
 	return records, next, restarted, nil
 }
 
-func (c *Client) end(ctx context.Context, topic string) (kafkago.PartitionOffsets, error) {
-	resp, err := try(ctx, c, func() (*kafkago.ListOffsetsResponse, error) {
-		return c.api.ListOffsets(ctx, &kafkago.ListOffsetsRequest{Topics: map[string][]kafkago.OffsetRequest{topic: {kafkago.FirstOffsetOf(0), kafkago.LastOffsetOf(0)}}})
-	})
-	if err != nil {
-		return kafkago.PartitionOffsets{}, err
+// bounds are the offsets of partition 0's first record and of the one that comes next. The first is asked for only where
+// something is to be read.
+func (c *Client) bounds(ctx context.Context, topic string, from int64) (first, end int64, err error) {
+	at := []spot{{topic, 0}}
+	ends, err := c.offsets(ctx, kafkago.LastOffset, at)
+	if err != nil || from == ends[at[0]] {
+		return 0, ends[at[0]], err
 	}
-	for _, p := range resp.Topics[topic] {
-		return p, c.explain(p.Error)
-	}
-	return kafkago.PartitionOffsets{}, kafkago.UnknownTopicOrPartition
+	firsts, err := c.offsets(ctx, kafkago.FirstOffset, at)
+	return firsts[at[0]], ends[at[0]], err
 }
 
 func (c *Client) fetch(ctx context.Context, topic string, from int64) ([]Record, error) {

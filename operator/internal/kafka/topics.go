@@ -1,7 +1,6 @@
 package kafka
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,30 +14,43 @@ import (
 	"github.com/feedback-pipelines/feedback-pipelines/operator/internal/topics"
 )
 
-// Describe returns the topics of these names that exist, with their settings. It always asks the broker: what was
-// known before is not relied on, and where the broker does not tell anew, that is the error.
+// Describe returns the topics of these names that exist, with their settings. It asks the broker for them, whatever the
+// library has in its cache, and for no others.
 func (c *Client) Describe(ctx context.Context, names ...string) (map[string]topics.Live, error) {
-	stale := c.refresh(ctx)
-	meta, err := try(ctx, c, func() (*kafkago.MetadataResponse, error) {
-		return c.api.Metadata(ctx, &kafkago.MetadataRequest{Topics: names})
-	})
-	if err = cmp.Or(err, stale); err != nil { // the first says why nobody answers
+	meta, err := ask[*described](ctx, c, &topicsOf{Request: metadata.Request{TopicNames: names}})
+	if err != nil {
 		return nil, fmt.Errorf("describe the topics: %w", err)
 	}
-	live := map[string]topics.Live{}
+	live, spots := map[string]topics.Live{}, []spot{}
 	for _, t := range meta.Topics {
+		failed := kafkago.Error(t.ErrorCode)
 		switch {
-		case errors.Is(t.Error, kafkago.UnknownTopicOrPartition):
-		case t.Error != nil:
-			return nil, fmt.Errorf("describe topic %s: %w", t.Name, c.explain(t.Error))
+		case errors.Is(failed, kafkago.UnknownTopicOrPartition):
+		case t.ErrorCode != 0:
+			return nil, fmt.Errorf("describe topic %s: %w", t.Name, c.explain(failed))
 		case len(t.Partitions) > 0:
 			live[t.Name] = topics.Live{
-				Partitions: int32(len(t.Partitions)),             //nolint:gosec // a count of partitions
-				Replicas:   int16(len(t.Partitions[0].Replicas)), //nolint:gosec // a count of brokers
+				Partitions: int32(len(t.Partitions)),                 //nolint:gosec // a count of partitions
+				Replicas:   int16(len(t.Partitions[0].ReplicaNodes)), //nolint:gosec // a count of brokers
 			}
 		}
+		for _, p := range t.Partitions {
+			spots = append(spots, spot{t.Name, int(p.PartitionIndex)})
+		}
+	}
+	if err := c.learn(ctx, spots); err != nil {
+		return nil, fmt.Errorf("describe the topics: %w", err)
 	}
 	return live, c.configs(ctx, live)
+}
+
+// learn makes the library ask for the whole cluster's metadata, by which it routes requests, where it does not know all
+// of these partitions.
+func (c *Client) learn(ctx context.Context, spots []spot) error {
+	if _, err := c.leaders(ctx, spots); !errors.Is(err, kafkago.UnknownTopicOrPartition) {
+		return err
+	}
+	return c.refresh(ctx)
 }
 
 // configs adds the settings to the live topics. One that has gone meanwhile is removed.
@@ -75,34 +87,12 @@ func (c *Client) configs(ctx context.Context, live map[string]topics.Live) error
 // explicitSource is Kafka's DYNAMIC_TOPIC_CONFIG: set on the topic itself.
 const explicitSource = 1
 
-// refresh makes the library ask the cluster for its metadata now, instead of answering from a cache that outlives the
-// broker: it does so after each creation of topics, be they none. Where it asked and got no answer it keeps the cache
-// and says nothing; that is an error here.
+// refresh makes the library ask the cluster for its metadata now: it does so after each creation of topics, be they none.
 func (c *Client) refresh(ctx context.Context) error {
-	before := c.cached(ctx)
 	_, err := try(ctx, c, func() (*kafkago.CreateTopicsResponse, error) {
 		return c.api.CreateTopics(ctx, &kafkago.CreateTopicsRequest{})
 	})
-	if err != nil {
-		return err
-	}
-	if after := c.cached(ctx); after != nil && after == before {
-		return errors.New("the broker did not say which topics there are; it is asked again")
-	}
-	return ctx.Err()
-}
-
-// cached tells one answer about the cluster's metadata in the library's cache from another, nil where there is none: all
-// that is read of an answer shares its list of brokers.
-func (c *Client) cached(ctx context.Context) *metadata.ResponseBroker {
-	resp, err := c.transport.RoundTrip(ctx, c.api.Addr, &metadata.Request{TopicNames: []string{}})
-	if err != nil {
-		return nil
-	}
-	if m, ok := resp.(*metadata.Response); ok && len(m.Brokers) > 0 {
-		return &m.Brokers[0]
-	}
-	return nil
+	return err
 }
 
 // Create creates a topic. One that exists is an error of which Existed is true.
