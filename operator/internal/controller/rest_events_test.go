@@ -1,0 +1,59 @@
+package controller_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
+
+	"github.com/feedback-pipelines/feedback-pipelines/operator/api/v1alpha1"
+)
+
+// TestEventsOfTransitionsOnly: an Event for each transition of Ready and of a source, none for anything else, and none
+// because the operator was started anew.
+func TestEventsOfTransitionsOnly(t *testing.T) {
+	s := newStage(t)
+	p := s.flowing("azure")
+	good := func(*feedbackv1.Health) {}
+	failed := func(reason, message string) func(*feedbackv1.Health) {
+		return sourceIs(feedbackv1.Health_LEVEL_FAILED, reason, message)
+	}
+	for _, step := range []struct {
+		name   string
+		health func(*feedbackv1.Health)
+		edit   func(*v1alpha1.FeedbackPipeline)
+		want   []string // how each begins
+	}{
+		{"at rest", good, nil, nil},
+		{"an event", lastEvent(s.clock.Add(time.Minute)), nil, nil},
+		{"the source fails", failed("TokenRefused", "1"), nil, []string{"Warning TokenRefused", "Warning SourceFailed"}},
+		{"and goes on to", failed("TokenRefused", "1"), nil, nil},
+		{"in other words", failed("TokenRefused", "2"), nil, nil},
+		{"for another reason", failed("ChannelArchived", "2"), nil, []string{"Warning ChannelArchived"}},
+		{"it degrades", sourceIs(feedbackv1.Health_LEVEL_DEGRADED, "BudgetSpent", "3"), nil, []string{"Normal Degraded", "Warning SourceDegraded"}},
+		{"it is well", good, nil, []string{"Normal Flowing", "Normal SourceHealthy"}},
+		{"a rollout", good, func(p *v1alpha1.FeedbackPipeline) { p.Spec.LogLevel = "debug" }, []string{"Warning RollingOut"}},
+		{"that goes on", good, nil, nil},
+		{"suspended", good, func(p *v1alpha1.FeedbackPipeline) { p.Spec.Suspend = true }, []string{"Normal Suspended", "Normal SourceSuspended"}},
+		{"still so", good, nil, nil},
+	} {
+		if step.edit != nil {
+			s.edit(p, step.edit)
+		}
+		for range 4 { // 40 s, so that what is held back is written too, and by an operator that remembers nothing
+			s.clock = s.clock.Add(10 * time.Second)
+			s.speak(p, step.health)
+			s.reconcile(p)
+			s.restart()
+		}
+		got := s.events.take()
+		same := len(got) == len(step.want)
+		for i := 0; same && i < len(got); i++ {
+			same = strings.HasPrefix(got[i], step.want[i]+" ")
+		}
+		if !same {
+			t.Errorf("%s: Events %q, want those of %q", step.name, got, step.want)
+		}
+	}
+}
