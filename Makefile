@@ -140,16 +140,17 @@ breaking: ## Check that the contract on the wire still reads what the last relea
 	cd proto && $(abspath $(shell $(TOOL) buf)) breaking --against feedback/v1/release.binpb
 
 .PHONY: generate
-generate: ## Write the generated code anew: Protobuf, deepcopy, the resource's schema, and what the chart takes over
+generate: ## Write the generated code anew: Protobuf, deepcopy, the resource's schema and its page, and what the chart takes over
 	cd proto && PATH="$$(dirname $$(../$(TOOL) protoc-gen-go)):$$(dirname $$(../$(TOOL) protoc-gen-go-grpc)):$$PATH" $$(../$(TOOL) buf) generate
 	cd proto && $$(../$(TOOL) buf) build -o feedback/v1/descriptor.binpb
 	cd operator && $$(../$(TOOL) controller-gen) object paths=./api/... crd:maxDescLen=1000,allowDangerousTypes=true paths=./api/... output:crd:dir=config/crd
+	cd operator && go run ./internal/spec/generate
 	cp operator/config/crd/feedbackpipeline.dev_feedbackpipelines.yaml charts/feedback-pipeline/files/crd.yaml
 	cp operator/config/rbac/rules.yaml charts/feedback-pipeline/files/rbac.yaml
 
 .PHONY: generate-check
 generate-check: generate ## Fail if the generated code is not what is committed
-	@git diff --exit-code --stat -- proto operator charts || { echo "generated code is not up to date: run make generate and commit"; exit 1; }
+	@git diff --exit-code --stat -- proto operator charts docs/spec || { echo "generated code is not up to date: run make generate and commit"; exit 1; }
 
 .PHONY: clean
 clean: ## Remove what was built, and the demo's data

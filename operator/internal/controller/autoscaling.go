@@ -192,9 +192,7 @@ func (p *pass) scalingSeen(asked bool, object *unstructured.Unstructured, err er
 		return &status.Autoscaling{Problem: &status.Problem{Reason: status.ReasonNoKEDA,
 			Message: fmt.Sprintf("KEDA is not installed, so the scorer runs with %d replicas (minReplicas); install it, and the pipeline goes on by itself", max(1, p.pipeline.Spec.Scorer.Autoscaling.MinReplicas))}}
 	case err != nil:
-		problem := problemOf(err)
-		problem.Stalled = false
-		return &status.Autoscaling{Problem: problem}
+		return &status.Autoscaling{Problem: problemOf(err)}
 	}
 	seen := &status.Autoscaling{Pending: true, Name: name}
 	if object == nil {

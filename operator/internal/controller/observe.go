@@ -117,7 +117,7 @@ func trouble(d *appsv1.Deployment, pods []corev1.Pod) *status.Problem {
 		case c.Type == appsv1.DeploymentReplicaFailure && c.Status == corev1.ConditionTrue:
 			return &status.Problem{Reason: status.ReasonRejected, Message: c.Message}
 		case c.Type == appsv1.DeploymentProgressing && c.Status == corev1.ConditionFalse:
-			return &status.Problem{Reason: status.ReasonDeadline, Message: c.Message + "; see kubectl describe deployment " + d.Name, Stalled: true}
+			return &status.Problem{Reason: status.ReasonDeadline, Message: c.Message + "; see kubectl describe deployment " + d.Name}
 		}
 	}
 	return nil

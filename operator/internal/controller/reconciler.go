@@ -132,7 +132,7 @@ func (p *pass) desire(ctx context.Context) *desired.Result {
 	options.Autoscaled = p.autoscaled(ctx)
 	want, err := desired.Render(p.pipeline, options)
 	if err != nil {
-		p.saw.Refused = &status.Problem{Reason: status.ReasonInvalid, Message: err.Error(), Stalled: true}
+		p.saw.Refused = &status.Problem{Reason: status.ReasonInvalid, Message: err.Error()}
 		return nil
 	}
 	if err := p.stamp(ctx, want.Objects); err != nil {

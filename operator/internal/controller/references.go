@@ -150,9 +150,9 @@ func problemOf(err error) *status.Problem {
 	var c conflict
 	switch {
 	case errors.As(err, &m):
-		return &status.Problem{Reason: status.ReasonMissing, Message: err.Error(), Stalled: true}
+		return &status.Problem{Reason: status.ReasonMissing, Message: err.Error()}
 	case errors.As(err, &c):
-		return &status.Problem{Reason: status.ReasonConflict, Message: err.Error(), Stalled: true}
+		return &status.Problem{Reason: status.ReasonConflict, Message: err.Error()}
 	case apierrors.IsForbidden(err), apierrors.IsInvalid(err):
 		return &status.Problem{Reason: status.ReasonRejected, Message: err.Error()}
 	}

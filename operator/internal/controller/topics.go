@@ -137,7 +137,7 @@ func names(all []desired.Topic) []string {
 // refused is what a condition says of topics that stay as they are: the first that blocks, or else the first.
 func refused(all []topics.Refusal) *status.Problem {
 	i := max(0, slices.IndexFunc(all, func(r topics.Refusal) bool { return r.Reason != topics.ReasonShrink }))
-	problem := &status.Problem{Reason: all[i].Reason, Message: all[i].Message, Stalled: true}
+	problem := &status.Problem{Reason: all[i].Reason, Message: all[i].Message}
 	for j, r := range all {
 		if j != i && r.Reason == all[i].Reason {
 			problem.Message += "; " + r.Message
@@ -202,7 +202,7 @@ func (p *pass) judge(ctx context.Context, state string, owner topics.Owner) (*st
 		delete(m.books.claims, first.Key())
 		return p.judge(ctx, state, owner)
 	}
-	return &status.Problem{Reason: status.ReasonNotOwner, Stalled: true, Message: fmt.Sprintf(
+	return &status.Problem{Reason: status.ReasonNotOwner, Message: fmt.Sprintf(
 		"the topics belong to %s, which claimed them first; delete that pipeline, or use another topics.prefix; if its cluster is gone, annotate this pipeline with %s=%s",
 		first.Owner, AnnotationTakeOver, first.ID())}, nil
 }

@@ -239,7 +239,7 @@ func (d *derivation) stalled() *verdict {
 			problems = append(problems, w.Problem)
 		}
 	}
-	i := slices.IndexFunc(problems, func(p *Problem) bool { return p != nil && p.Stalled })
+	i := slices.IndexFunc(problems, func(p *Problem) bool { return p != nil && stalls[p.Reason] })
 	if i < 0 {
 		return nil
 	}

@@ -46,24 +46,24 @@ func spoil(name string, state v1alpha1.SourceState, reason string) func(*status.
 	}
 }
 
-func starting(reason string, stalled bool) func(*status.Observation, *v1alpha1.FeedbackPipeline) {
+func starting(reason string) func(*status.Observation, *v1alpha1.FeedbackPipeline) {
 	return func(o *status.Observation, _ *v1alpha1.FeedbackPipeline) {
 		o.Workloads[0].Available = 0
 		if reason != "" {
-			o.Workloads[0].Problem = &status.Problem{Reason: reason, Message: "so", Stalled: stalled}
+			o.Workloads[0].Problem = &status.Problem{Reason: reason, Message: "so"}
 		}
 	}
 }
 
-func refused(reason string, stalled bool) func(*status.Observation, *v1alpha1.FeedbackPipeline) {
+func refused(reason string) func(*status.Observation, *v1alpha1.FeedbackPipeline) {
 	return func(o *status.Observation, _ *v1alpha1.FeedbackPipeline) {
-		o.Refused = &status.Problem{Reason: reason, Message: "so", Stalled: stalled}
+		o.Refused = &status.Problem{Reason: reason, Message: "so"}
 	}
 }
 
-func topics(reason string, stalled, unreachable bool) func(*status.Observation, *v1alpha1.FeedbackPipeline) {
+func topics(reason string, unreachable bool) func(*status.Observation, *v1alpha1.FeedbackPipeline) {
 	return func(o *status.Observation, _ *v1alpha1.FeedbackPipeline) {
-		o.Topics.Problem = &status.Problem{Reason: reason, Message: "so", Stalled: stalled}
+		o.Topics.Problem = &status.Problem{Reason: reason, Message: "so"}
 		o.Topics.Unreachable = unreachable
 	}
 }
@@ -76,30 +76,30 @@ func TestDerive(t *testing.T) {
 		ready, reconciling, stalled string
 	}{
 		{"well", func(*status.Observation, *v1alpha1.FeedbackPipeline) {}, "True Flowing", "", ""},
-		{"rolling out", starting("", false), "False RollingOut", "RollingOut", ""},
-		{"no image", starting(status.ReasonImagePull, false), "False ImagePullFailed", "ImagePullFailed", ""},
-		{"crashes", starting(status.ReasonCrashLoop, false), "False CrashLooping", "CrashLooping", ""},
-		{"no quota", starting(status.ReasonQuota, false), "False QuotaExceeded", "QuotaExceeded", ""},
-		{"no node", starting(status.ReasonUnschedulable, false), "False Unschedulable", "Unschedulable", ""},
-		{"too long", starting(status.ReasonDeadline, true), "False ProgressDeadlineExceeded", "", "ProgressDeadlineExceeded"},
-		{"invalid", refused(status.ReasonInvalid, true), "False Invalid", "", "Invalid"},
-		{"no Secret", refused(status.ReasonMissing, true), "False ReferenceMissing", "", "ReferenceMissing"},
-		{"name taken", refused(status.ReasonConflict, true), "False NameConflict", "", "NameConflict"},
-		{"rejected", refused(status.ReasonRejected, false), "False Rejected", "Rejected", ""},
-		{"Kafka unreachable", topics(status.ReasonUnreachable, false, true), "Unknown KafkaUnreachable", "KafkaUnreachable", ""},
-		{"Kafka denies", topics(status.ReasonDenied, false, false), "False KafkaDenied", "KafkaDenied", ""},
-		{"Kafka refuses", topics(status.ReasonRefused, false, false), "False KafkaRefused", "KafkaRefused", ""},
-		{"topics of another", topics(status.ReasonNotOwner, true, false), "False NotOwner", "", "NotOwner"},
+		{"rolling out", starting(""), "False RollingOut", "RollingOut", ""},
+		{"no image", starting(status.ReasonImagePull), "False ImagePullFailed", "ImagePullFailed", ""},
+		{"crashes", starting(status.ReasonCrashLoop), "False CrashLooping", "CrashLooping", ""},
+		{"no quota", starting(status.ReasonQuota), "False QuotaExceeded", "QuotaExceeded", ""},
+		{"no node", starting(status.ReasonUnschedulable), "False Unschedulable", "Unschedulable", ""},
+		{"too long", starting(status.ReasonDeadline), "False ProgressDeadlineExceeded", "", "ProgressDeadlineExceeded"},
+		{"invalid", refused(status.ReasonInvalid), "False Invalid", "", "Invalid"},
+		{"no Secret", refused(status.ReasonMissing), "False ReferenceMissing", "", "ReferenceMissing"},
+		{"name taken", refused(status.ReasonConflict), "False NameConflict", "", "NameConflict"},
+		{"rejected", refused(status.ReasonRejected), "False Rejected", "Rejected", ""},
+		{"Kafka unreachable", topics(status.ReasonUnreachable, true), "Unknown KafkaUnreachable", "KafkaUnreachable", ""},
+		{"Kafka denies", topics(status.ReasonDenied, false), "False KafkaDenied", "KafkaDenied", ""},
+		{"Kafka refuses", topics(status.ReasonRefused, false), "False KafkaRefused", "KafkaRefused", ""},
+		{"topics of another", topics(status.ReasonNotOwner, false), "False NotOwner", "", "NotOwner"},
 		{"topics not looked at", func(o *status.Observation, _ *v1alpha1.FeedbackPipeline) { o.Topics = nil }, "Unknown NotChecked", "NotChecked", ""},
 		{"drift", func(o *status.Observation, _ *v1alpha1.FeedbackPipeline) { o.Topics.Drift = []string{"so"} }, "True Flowing", "", ""},
 		{"source failed", spoil("slack-ingest/community", v1alpha1.SourceFailed, "TokenRefused"), "False TokenRefused", "", ""},
 		{"source failed, and its pod is not ready for it", func(o *status.Observation, p *v1alpha1.FeedbackPipeline) {
 			spoil("slack-ingest/community", v1alpha1.SourceFailed, "TokenRefused")(o, p)
-			starting("", false)(o, p)
+			starting("")(o, p)
 		}, "False TokenRefused", "", ""},
 		{"source degraded, and a pod starts", func(o *status.Observation, p *v1alpha1.FeedbackPipeline) {
 			spoil("twitter-ingest/mentions", v1alpha1.SourceDegraded, "BudgetSpent")(o, p)
-			starting("", false)(o, p)
+			starting("")(o, p)
 		}, "False RollingOut", "RollingOut", ""},
 		{"source failed, and a rollout", func(o *status.Observation, p *v1alpha1.FeedbackPipeline) {
 			spoil("slack-ingest/community", v1alpha1.SourceFailed, "TokenRefused")(o, p)
@@ -123,7 +123,7 @@ func TestDerive(t *testing.T) {
 		{"suspended", func(_ *status.Observation, p *v1alpha1.FeedbackPipeline) { p.Spec.Suspend = true }, "False Suspended", "", ""},
 		{"suspended, and invalid", func(o *status.Observation, p *v1alpha1.FeedbackPipeline) {
 			p.Spec.Suspend = true
-			o.Refused = &status.Problem{Reason: status.ReasonInvalid, Message: "so", Stalled: true}
+			o.Refused = &status.Problem{Reason: status.ReasonInvalid, Message: "so"}
 		}, "False Invalid", "", "Invalid"},
 	}
 	for _, tt := range tests {

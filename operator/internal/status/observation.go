@@ -45,8 +45,6 @@ type Problem struct {
 	Reason string
 	// Message is a sentence with the remedy.
 	Message string
-	// Stalled is true where nothing will change until a person acts.
-	Stalled bool
 }
 
 // Topics is what was seen of a pipeline's topics.
