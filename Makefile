@@ -84,6 +84,11 @@ e2e-cluster: ## Break all around a pipeline on the cluster of KUBECONFIG, or on 
 	@if [ -n "$$KUBECONFIG" ]; then cd hack && go test -tags e2e -count=1 -timeout 25m -v $(if $(TESTS),-run '$(TESTS)') ./cluster/e2e; \
 	else hack/cluster/node $(MAKE) --no-print-directory e2e-cluster; fi
 
+.PHONY: e2e-keda
+e2e-keda: ## Let a real KEDA scale the scorer 1 -> 3 -> 1 over SCRAM and TLS, on the cluster of KUBECONFIG or on a node of hack/cluster/node
+	@if [ -n "$$KUBECONFIG" ]; then cd hack && go test -tags e2e -count=1 -timeout 30m -v ./cluster/keda; \
+	else E2E_KEDA=1 hack/cluster/node $(MAKE) --no-print-directory e2e-keda; fi
+
 .PHONY: e2e-upgrade
 e2e-upgrade: ## Upgrade the packaged older chart with its images to the present ones while feedback flows, roll back, uninstall; see hack/cluster/upgrade
 	@if [ -n "$$KUBECONFIG" ]; then cd hack && go test -tags e2e -count=1 -timeout 40m -v ./cluster/upgrade; \

@@ -1,0 +1,268 @@
+//go:build e2e
+
+package keda
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/feedback-pipelines/feedback-pipelines/hack/kafka/broker"
+	"github.com/feedback-pipelines/feedback-pipelines/operator/api/v1alpha1"
+	"github.com/feedback-pipelines/feedback-pipelines/operator/desired"
+)
+
+const (
+	pipeline = "azure"
+	scorer   = pipeline + "-scorer"
+	// threshold is the lag for which there shall be one more replica, and backlog what the test keeps before the group.
+	threshold, backlog = 1000, 20_000
+)
+
+// TestScaler: a pipeline on a Kafka with SCRAM, TLS and ACLs asks for autoscaling on a cluster without KEDA, and is told;
+// KEDA is installed, and goes on; a backlog appears, and one scorer becomes three; it is consumed, and one is left, with
+// every event scored; suspended it stands still; without autoscaling nothing of KEDA is left.
+func TestScaler(t *testing.T) {
+	c := connect(t)
+	k := startKafka(t, c.namespace+"."+pipeline)
+	c.install()
+	c.create(k)
+	c.says(v1alpha1.ConditionAutoscaling, "False", "KEDANotInstalled", 3*time.Minute)
+	c.says(v1alpha1.ConditionReady, "True", "Degraded", 3*time.Minute)
+	c.replicas(1, time.Minute)
+
+	c.installKEDA()
+	seen := c.follow()
+	c.says(v1alpha1.ConditionAutoscaling, "True", "Autoscaled", 2*time.Minute)
+	c.says(v1alpha1.ConditionReady, "True", "Flowing", time.Minute)
+	c.backlog(k)
+	c.consumed(k)
+	c.replicas(1, 3*time.Minute)
+	c.scaled(seen())
+
+	c.suspend()
+	c.remove()
+}
+
+// create makes Secrets and pipeline. The scorer has little of a processor, so that a backlog lasts for more than a moment.
+func (c *cluster) create(k *kafka) {
+	c.Helper()
+	ca, err := os.ReadFile(k.env[broker.EnvCA])
+	must(c.T, err)
+	for name, data := range map[string]map[string]string{
+		"slack": {"bot-token": "xoxb-simulator", "app-token": "xapp-simulator"},
+		"kafka": {"username": user, "password": k.env[broker.EnvPassword]},
+		"ca":    {"ca.crt": string(ca)},
+	} {
+		must(c.T, c.Create(c.Context(), &corev1.Secret{ObjectMeta: c.meta(name), StringData: data}))
+	}
+	simulator := "http://" + release + "-simulator." + c.namespace + ".svc:8090/api/"
+	must(c.T, c.Create(c.Context(), &v1alpha1.FeedbackPipeline{ObjectMeta: c.meta(pipeline), Spec: v1alpha1.FeedbackPipelineSpec{
+		Kafka: v1alpha1.Kafka{
+			BootstrapServers: strings.Split(k.env[broker.EnvSASLTLSBootstrap], ","),
+			TLS:              &v1alpha1.KafkaTLS{CARef: &v1alpha1.CAReference{Name: "ca"}},
+			SASL:             &v1alpha1.KafkaSASL{Mechanism: "SCRAM-SHA-512", CredentialsSecretRef: &v1alpha1.UserReference{Name: "kafka"}},
+		},
+		Topics: v1alpha1.Topics{Partitions: 3, ReplicationFactor: new(int32(1))},
+		Sources: []v1alpha1.Source{{Name: "community", Slack: &v1alpha1.SlackSource{
+			Channels: []v1alpha1.SlackChannel{"feedback"}, APIURL: simulator, CredentialsSecretRef: v1alpha1.SlackAppReference{Name: "slack"},
+		}}},
+		Scorer: v1alpha1.Scorer{Vader: &v1alpha1.VaderScorer{}, Autoscaling: &v1alpha1.ScorerAutoscaling{
+			MaxReplicas: new(int32(3)), LagThreshold: threshold, ScaleDownAfter: v1alpha1.Duration{Duration: metav1.Duration{Duration: 15 * time.Second}},
+		}},
+		Routes: []v1alpha1.Route{{Name: "nobody", Match: &v1alpha1.Match{Keywords: []v1alpha1.Keyword{"said by nobody"}}, Slack: &v1alpha1.SlackSink{
+			Channel: "negative-feedback", APIURL: simulator, CredentialsSecretRef: v1alpha1.SlackBotReference{Name: "slack"},
+		}}},
+		PodTemplate: v1alpha1.PodTemplate{Components: []v1alpha1.ComponentTemplate{{Name: "scorer", Resources: v1alpha1.Resources{
+			Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("50m")},
+			Limits:   corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("100m")},
+		}}}},
+	}}))
+}
+
+func (c *cluster) meta(name string) metav1.ObjectMeta {
+	return metav1.ObjectMeta{Namespace: c.namespace, Name: name}
+}
+
+// says waits for what a condition of the pipeline says.
+func (c *cluster) says(kind, status, reason string, limit time.Duration) {
+	c.Helper()
+	c.until(fmt.Sprintf("%s is %s, %s", kind, status, reason), limit, func(ctx context.Context) (string, bool) {
+		p := &v1alpha1.FeedbackPipeline{}
+		if err := c.Get(ctx, types.NamespacedName{Namespace: c.namespace, Name: pipeline}, p); err != nil {
+			return err.Error(), false
+		}
+		for _, cond := range p.Status.Conditions {
+			if cond.Type == kind {
+				return string(cond.Status) + " " + cond.Reason + ": " + cond.Message, string(cond.Status) == status && cond.Reason == reason && cond.ObservedGeneration == p.Generation
+			}
+		}
+		return "absent", false
+	})
+}
+
+// replicas waits until so many scorers run, and no more are asked for.
+func (c *cluster) replicas(n int32, limit time.Duration) {
+	c.Helper()
+	c.until(fmt.Sprintf("%d scorers run", n), limit, func(ctx context.Context) (string, bool) {
+		d := &appsv1.Deployment{}
+		if err := c.Get(ctx, types.NamespacedName{Namespace: c.namespace, Name: scorer}, d); err != nil {
+			return err.Error(), false
+		}
+		is := fmt.Sprintf("%d asked for, %d available of %d", *d.Spec.Replicas, d.Status.AvailableReplicas, d.Status.Replicas)
+		return is, *d.Spec.Replicas == n && d.Status.AvailableReplicas == n && d.Status.Replicas == n
+	})
+}
+
+// follow notes all numbers of replicas that are asked for from now on, until what it returns is called.
+func (c *cluster) follow() func() []int32 {
+	c.Helper()
+	w, err := c.Watch(c.Context(), &appsv1.DeploymentList{}, client.InNamespace(c.namespace), client.MatchingFields{"metadata.name": scorer})
+	must(c.T, err)
+	done := make(chan []int32)
+	go func() {
+		var all []int32
+		for event := range w.ResultChan() {
+			if d, ok := event.Object.(*appsv1.Deployment); ok {
+				all = append(all, *d.Spec.Replicas)
+			}
+		}
+		done <- slices.Compact(all)
+	}()
+	return func() []int32 {
+		w.Stop()
+		return <-done
+	}
+}
+
+// backlog produces until three scorers run.
+func (c *cluster) backlog(k *kafka) {
+	c.Helper()
+	most := int64(0)
+	c.until("a backlog makes three scorers of one", 5*time.Minute, func(ctx context.Context) (string, bool) {
+		lag, err := k.lag(ctx)
+		if err == nil && lag < backlog {
+			err = k.produce(ctx, backlog/4)
+		}
+		if err != nil {
+			return err.Error(), false
+		}
+		most = max(most, lag)
+		d := &appsv1.Deployment{}
+		if err := c.Get(ctx, types.NamespacedName{Namespace: c.namespace, Name: scorer}, d); err != nil {
+			return err.Error(), false
+		}
+		is := fmt.Sprintf("%d of %d available, %d events produced, a lag of up to %d", d.Status.AvailableReplicas, *d.Spec.Replicas, len(k.sent), most)
+		return is, d.Status.AvailableReplicas == 3
+	})
+	for name, kind := range map[string]string{scorer: "ScaledObject", "keda-hpa-" + scorer: "HorizontalPodAutoscaler"} {
+		version := map[string]string{"ScaledObject": "keda.sh/v1alpha1", "HorizontalPodAutoscaler": "autoscaling/v2"}[kind]
+		must(c.T, c.Get(c.Context(), types.NamespacedName{Namespace: c.namespace, Name: name}, c.object(version, kind, "", "")))
+	}
+}
+
+// consumed waits until all that was produced is scored, and nothing is missing.
+func (c *cluster) consumed(k *kafka) {
+	c.Helper()
+	c.until("the backlog is consumed", 5*time.Minute, func(ctx context.Context) (string, bool) {
+		lag, err := k.lag(ctx)
+		if err != nil {
+			return err.Error(), false
+		}
+		return fmt.Sprintf("a lag of %d", lag), lag == 0
+	})
+	counts, err := k.scored(c.Context())
+	must(c.T, err)
+	lost, twice := 0, 0
+	for id := range k.sent {
+		if counts[id] == 0 {
+			lost++
+		}
+		twice += max(0, counts[id]-1)
+	}
+	dead, err := k.deadLetters(c.Context())
+	must(c.T, err)
+	c.step("of %d events %d are scored, lost %d, scored more than once %d, dead letters %d", len(k.sent), len(counts), lost, twice, dead)
+	if lost > 0 || dead > 0 || len(counts) != len(k.sent) {
+		c.Errorf("lost %d, dead letters %d, %d scored of %d; want none lost", lost, dead, len(counts), len(k.sent))
+	}
+}
+
+// scaled holds what was seen to 1, up to 3, and back to 1.
+func (c *cluster) scaled(seen []int32) {
+	c.Helper()
+	c.step("replicas that were asked for, one after the other: %v", seen)
+	if len(seen) < 3 || seen[0] != 1 || slices.Max(seen) != 3 || slices.Min(seen) != 1 || seen[len(seen)-1] != 1 {
+		c.Errorf("replicas = %v, want from 1 to 3 and back to 1", seen)
+	}
+	c.says(v1alpha1.ConditionReady, "True", "Flowing", time.Minute)
+}
+
+// suspend stops and resumes the pipeline; KEDA leaves it alone meanwhile.
+func (c *cluster) suspend() {
+	c.Helper()
+	c.edit(func(spec *v1alpha1.FeedbackPipelineSpec) { spec.Suspend = true })
+	c.replicas(0, 2*time.Minute)
+	c.until("KEDA is paused", time.Minute, func(ctx context.Context) (string, bool) {
+		s := c.object("keda.sh/v1alpha1", "ScaledObject", "", "")
+		if err := c.Get(ctx, types.NamespacedName{Namespace: c.namespace, Name: scorer}, s); err != nil {
+			return err.Error(), false
+		}
+		is, why := condition(s, "Paused")
+		return why, is == "True" && s.GetAnnotations()[desired.AnnotationPaused] == "0"
+	})
+	seen := c.follow()
+	c.says(v1alpha1.ConditionAutoscaling, "True", "Suspended", time.Minute)
+	c.edit(func(spec *v1alpha1.FeedbackPipelineSpec) { spec.Suspend = false })
+	c.replicas(1, 2*time.Minute)
+	c.says(v1alpha1.ConditionAutoscaling, "True", "Autoscaled", 2*time.Minute)
+	if got := seen(); !slices.Equal(got, []int32{0, 1}) {
+		c.Errorf("replicas = %v while suspended and resumed, want 0 and 1", got)
+	}
+}
+
+// remove takes autoscaling out of the spec: KEDA lets go, and the scorer has the replicas of the spec.
+func (c *cluster) remove() {
+	c.Helper()
+	c.edit(func(spec *v1alpha1.FeedbackPipelineSpec) {
+		spec.Scorer.Autoscaling, spec.Scorer.Replicas = nil, new(int32(2))
+	})
+	c.until("nothing of KEDA is left", 2*time.Minute, func(ctx context.Context) (string, bool) {
+		var left []string
+		for _, o := range [][2]string{{"keda.sh/v1alpha1", "ScaledObject"}, {"keda.sh/v1alpha1", "TriggerAuthentication"}, {"autoscaling/v2", "HorizontalPodAutoscaler"}} {
+			name := map[bool]string{true: "keda-hpa-" + scorer, false: scorer}[o[1] == "HorizontalPodAutoscaler"]
+			if err := c.Get(ctx, types.NamespacedName{Namespace: c.namespace, Name: name}, c.object(o[0], o[1], "", "")); !apierrors.IsNotFound(err) {
+				left = append(left, o[1])
+			}
+		}
+		return fmt.Sprintf("left: %v", left), len(left) == 0
+	})
+	c.replicas(2, 2*time.Minute)
+	c.says(v1alpha1.ConditionReady, "True", "Flowing", 2*time.Minute)
+}
+
+// edit changes the pipeline's spec.
+func (c *cluster) edit(change func(*v1alpha1.FeedbackPipelineSpec)) {
+	c.Helper()
+	c.until("the spec is changed", 30*time.Second, func(ctx context.Context) (string, bool) {
+		p := &v1alpha1.FeedbackPipeline{}
+		err := c.Get(ctx, types.NamespacedName{Namespace: c.namespace, Name: pipeline}, p)
+		if err == nil {
+			change(&p.Spec)
+			err = c.Update(ctx, p)
+		}
+		return fmt.Sprint(err), err == nil
+	})
+}
