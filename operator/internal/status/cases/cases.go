@@ -164,5 +164,5 @@ var All = []Case{
 	{v1alpha1.ConditionAutoscaling, status.ReasonScalerNew, "KEDA has not yet looked at the ScaledObject", scaling("", true)},
 	{v1alpha1.ConditionAutoscaling, status.ReasonScalerFails, "KEDA cannot scale, with its message", scaling(status.ReasonScalerFails, false)},
 	{v1alpha1.ConditionAutoscaling, status.ReasonScalerStays, "the ScaledObject is being deleted and stays", scaling(status.ReasonScalerStays, false)},
-	{v1alpha1.ConditionAutoscaling, status.ReasonNoKEDA, "KEDA is not installed; `scorer.replicas` stands", scaling(status.ReasonNoKEDA, false)},
+	{v1alpha1.ConditionAutoscaling, status.ReasonNoKEDA, "KEDA is not installed; `scorer.autoscaling.minReplicas` run", scaling(status.ReasonNoKEDA, false)},
 }
