@@ -128,7 +128,7 @@ func (s *scene) killNode() {
 			s.Fatalf("%s %s: %v: %s", command, name, err, out)
 		}
 		s.cluster.step("%s is killed", name)
-		s.until("the API server answers, and the node is Ready", time.Minute, s.nodeReady)
+		s.until("the API server answers, and the node is Ready", 3*time.Minute, s.nodeReady)
 	}
 	s.note = " (" + strings.Join(components, ", ") + ")"
 	s.killAll("slack-ingest", client.MatchingLabels{"app.kubernetes.io/name": "slack-ingest"})
