@@ -23,6 +23,8 @@ import (
 const (
 	// patience is how long a pipeline that is deleted waits for its topics to be deleted.
 	patience = time.Minute
+	// lastTries is how long it waits at least, however long ago its namespace was deleted.
+	lastTries = 10 * time.Second
 	// finishPeriod is how often that is tried.
 	finishPeriod = 2 * time.Second
 	// finishTimeout bounds one try: the next pipeline that is deleted while Kafka answers nothing has its turn in time.
@@ -57,7 +59,7 @@ func (r *Reconciler) finish(ctx context.Context, p *v1alpha1.FeedbackPipeline) (
 		return reconcile.Result{}, nil
 	}
 	if deletes(p) {
-		left := p.DeletionTimestamp.Add(patience).Sub(r.Now())
+		left := deadline(p.DeletionTimestamp.Time, r.namespaceDeleted(ctx, p.Namespace)).Sub(r.Now())
 		kept, err := r.begin(p).cleanUp(ctx, left)
 		switch {
 		case err != nil && left > 0:
@@ -77,6 +79,32 @@ func (r *Reconciler) finish(ctx context.Context, p *v1alpha1.FeedbackPipeline) (
 	old := p.DeepCopy()
 	controllerutil.RemoveFinalizer(p, Finalizer)
 	return reconcile.Result{}, client.IgnoreNotFound(r.Patch(ctx, p, client.MergeFrom(old)))
+}
+
+// namespaceDeleted is when the namespace was deleted; zero if it was not, or that cannot be seen.
+func (r *Reconciler) namespaceDeleted(ctx context.Context, name string) time.Time {
+	ns := &corev1.Namespace{}
+	if err := r.Live.Get(ctx, types.NamespacedName{Name: name}, ns); err != nil || ns.DeletionTimestamp == nil {
+		return time.Time{}
+	}
+	return ns.DeletionTimestamp.Time
+}
+
+// deadline is when a pipeline goes, whatever is left. Kubernetes ends all pods of a namespace that is deleted before it
+// deletes anything else there, and they may take half a minute to drain: that counts as waiting.
+func deadline(deleted, namespace time.Time) time.Time {
+	end := deleted.Add(patience)
+	if namespace.IsZero() {
+		return end
+	}
+	sooner := namespace.Add(patience)
+	if least := deleted.Add(lastTries); sooner.Before(least) {
+		sooner = least
+	}
+	if sooner.Before(end) {
+		return sooner
+	}
+	return end
 }
 
 // cleanUp: workloads stopped -> topics and groups deleted, the state topic last, since it holds the claim. Its error
