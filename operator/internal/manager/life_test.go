@@ -2,6 +2,7 @@ package manager_test
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"testing"
 	"time"
@@ -123,9 +124,14 @@ func address(t *testing.T) string {
 func (o *operation) until(what string, done func() bool) {
 	o.Helper()
 	const patience = 3 * time.Minute
-	err := wait.PollUntilContextTimeout(o.Context(), 50*time.Millisecond, patience, true, func(context.Context) (bool, error) { return done(), nil })
+	err := wait.PollUntilContextTimeout(o.Context(), 50*time.Millisecond, patience, true, func(context.Context) (bool, error) {
+		if refused := o.requests.refused(); len(refused) > 0 {
+			return false, fmt.Errorf("forbidden: %q", refused)
+		}
+		return done(), nil
+	})
 	if err != nil {
-		o.Fatalf("waited %s until %s; forbidden: %q", patience, what, o.requests.refused())
+		o.Fatalf("waited until %s, for %s at most: %v", what, patience, err)
 	}
 }
 
