@@ -119,6 +119,10 @@ bench: build ## Measure the scorer beside a bare copy, Kafka Streams and Spark: 
 	bin/bench/bench -rows "$(ROWS)" -events $(or $(EVENTS),500000) -warm $(or $(WARM),3000000) -duration $(or $(DURATION),30s) -starts $(or $(STARTS),5) \
 	  -note "$(NOTE)" -benchmarks bin/bench/benchmarks.txt $(if $(ROWS),,-out docs)
 
+.PHONY: evaluate
+evaluate: ## Print what the built-in models and VADER reach on the texts put aside of DATA=folder, see docs/scoring.md
+	@hack/train --evaluate --data "$(or $(DATA),$(error DATA is empty: name the folder of label<TAB>text files, DATA=folder))"
+
 .PHONY: memory
 memory: build ## Measure the most memory that scorer and notifier take, on a real Kafka
 	cd hack && go build -o ../bin/memory ./memory

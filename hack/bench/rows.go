@@ -33,7 +33,8 @@ func rows() []row {
 	}
 	for _, backend := range []struct{ name, program, backend, title string }{
 		{"lexicon", "sentiment-scorer-bench", "word", "sentiment-scorer, lexicon of one word"},
-		{"shipped", "sentiment-scorer", "vader", "sentiment-scorer as shipped: language and VADER"},
+		{"shipped", "sentiment-scorer", "builtin", "sentiment-scorer as shipped: language and built-in models"},
+		{"vader", "sentiment-scorer", "vader", "sentiment-scorer: language and VADER"},
 	} {
 		for _, members := range []int{1, 2} {
 			all = append(all, row{

@@ -18,7 +18,7 @@ func TestValidate(t *testing.T) {
 	}{
 		{"as it is", func(*v1alpha1.FeedbackPipelineSpec) {}, ""},
 		{"source of no kind", func(s *v1alpha1.FeedbackPipelineSpec) { s.Sources[0].Slack = nil }, `spec.sources[0]: Invalid value: "community": a source has exactly one kind`},
-		{"no backend", func(s *v1alpha1.FeedbackPipelineSpec) { s.Scorer.Vader = nil }, "spec.scorer: "},
+		{"no backend", func(s *v1alpha1.FeedbackPipelineSpec) { s.Scorer = v1alpha1.Scorer{} }, "spec.scorer: "},
 		{"no sink", func(s *v1alpha1.FeedbackPipelineSpec) { s.Routes[1].Slack = nil }, `spec.routes[1]: Invalid value: "positive": a route has exactly one sink`},
 		{"unknown source", func(s *v1alpha1.FeedbackPipelineSpec) { s.Routes[1].Match.Sources[1] = "x" }, `spec.routes[1].match.sources[1]: Invalid value: "x"`},
 		{"told where it is read", func(s *v1alpha1.FeedbackPipelineSpec) { s.Routes[2].Slack.Channel = "Feedback" }, `spec.routes[2].slack.channel: Invalid value: "Feedback": a channel is both`},

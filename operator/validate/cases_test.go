@@ -215,6 +215,10 @@ var rules = []struct {
 	{"scaling down after parts of a second", edits{"spec.scorer": "{vader: {}, autoscaling: {scaleDownAfter: 1500ms}}"}, "scaleDownAfter must be a duration from 1s to 1h"},
 	{"scaling down after two hours", edits{"spec.scorer": "{vader: {}, autoscaling: {scaleDownAfter: 2h}}"}, "scaleDownAfter must be a duration from 1s to 1h"},
 	{"autoscaling with Event Hubs", edits{"spec.scorer": "{vader: {}, autoscaling: {}}", "spec.kafka.sasl": "{eventHubs: {connectionStringSecretRef: {name: hubs}}}"}, "scorer.autoscaling cannot take its credentials from kafka.sasl.eventHubs"},
+	{"scorer with all of builtin", edits{"spec.scorer": "{builtin: {assumeLanguage: none, slackKind: dev, xKind: chat, neutralTerms: [azure, front door]}}"}, ""},
+	{"scorer with a kind of nothing", edits{"spec.scorer": "{builtin: {slackKind: fax}}"}, "slackKind"},
+	{"scorer with a neutral term of nothing", edits{"spec.scorer": "{builtin: {neutralTerms: [\"a,b\"]}}"}, "neutralTerms"},
+	{"scorer with two backends", edits{"spec.scorer": "{builtin: {}, vader: {}}"}, "exactly one backend"},
 	{"scorer assuming pt-BR", edits{"spec.scorer": "{vader: {assumeLanguage: pt-BR}}"}, ""},
 	{"scorer assuming words", edits{"spec.scorer": "{vader: {assumeLanguage: plain english}}"}, "a language is a BCP 47 tag"},
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/feedback"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment"
 )
 
 // pipeline is what a route test reads of a FeedbackPipeline. Whether the manifest is right in
@@ -24,6 +26,7 @@ type pipeline struct {
 	topics  map[string]string // full names by short ones, "" for those that follow the prefix
 	sources []source
 	routes  []route
+	scorer  scorerSpec
 }
 
 // source is one of spec.sources.
@@ -88,9 +91,40 @@ type manifest struct {
 				Query string `yaml:"query"`
 			} `yaml:"twitter"`
 		} `yaml:"sources"`
+		Scorer scorerSpec  `yaml:"scorer"`
 		Routes []routeSpec `yaml:"routes"`
 	} `yaml:"spec"`
 }
+
+// scorerSpec is how a pipeline's events are scored.
+type scorerSpec struct {
+	Builtin *struct {
+		AssumeLanguage string   `yaml:"assumeLanguage"`
+		SlackKind      string   `yaml:"slackKind"`
+		XKind          string   `yaml:"xKind"`
+		NeutralTerms   []string `yaml:"neutralTerms"`
+	} `yaml:"builtin"`
+	Vader *struct {
+		AssumeLanguage string `yaml:"assumeLanguage"`
+	} `yaml:"vader"`
+}
+
+// open returns the backend that scores so: builtin where none is named.
+func (s scorerSpec) open() (sentiment.Backend, error) {
+	if s.Vader != nil {
+		return sentiment.Open(sentiment.VaderName, sentiment.Options{AssumeLanguage: cmp.Or(s.Vader.AssumeLanguage, defaultLanguage)})
+	}
+	o := sentiment.Options{AssumeLanguage: defaultLanguage}
+	if b := s.Builtin; b != nil {
+		o = sentiment.Options{
+			AssumeLanguage: cmp.Or(b.AssumeLanguage, defaultLanguage), SlackKind: b.SlackKind, XKind: b.XKind, NeutralTerms: b.NeutralTerms,
+		}
+	}
+	return sentiment.Open(sentiment.BuiltinName, o)
+}
+
+// defaultLanguage is what the resource assumes of a text whose language is not known.
+const defaultLanguage = "en"
 
 // readManifest reads the FeedbackPipeline of that name (any, if there is but one) from a file
 // of one or more YAML documents; - is in.
@@ -134,7 +168,7 @@ func newPipeline(path string, m manifest) (*pipeline, error) {
 	if len(m.Spec.Routes) == 0 {
 		return nil, usagef("--manifest %q: spec.routes is missing: there is no route to test", path)
 	}
-	p := &pipeline{name: m.Metadata.Name, prefix: or(m.Spec.Topics.Prefix, or(m.Metadata.Namespace, "default")+"."+m.Metadata.Name), topics: m.Spec.Topics.Names.byShort()}
+	p := &pipeline{name: m.Metadata.Name, prefix: or(m.Spec.Topics.Prefix, or(m.Metadata.Namespace, "default")+"."+m.Metadata.Name), topics: m.Spec.Topics.Names.byShort(), scorer: m.Spec.Scorer}
 	for i, s := range m.Spec.Sources {
 		src := source{name: s.Name}
 		if s.Slack != nil {

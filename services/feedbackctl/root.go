@@ -81,7 +81,7 @@ Exit status: 0 done, 1 failed, 2 the command line or the environment is wrong,
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
-	root.AddCommand(a.postCommand(), a.tailCommand(), a.scoreCommand(), a.topicsCommand(), a.routeCommand(),
+	root.AddCommand(a.postCommand(), a.tailCommand(), a.scoreCommand(), a.evaluateCommand(), a.topicsCommand(), a.routeCommand(),
 		a.deadLettersCommand(), a.replayCommand(), a.auditCommand(), a.healthCommand())
 	return root
 }
@@ -126,4 +126,14 @@ func complete(cmd *cobra.Command, flag string, values ...string) {
 	if err != nil {
 		panic(err) // the flag's name is wrong: a mistake in this program
 	}
+}
+
+// excludeAll refuses a command line on which one flag stands beside any of the others.
+func excludeAll(cmd *cobra.Command, flag string, others ...string) error {
+	for _, other := range others {
+		if err := exclude(cmd, flag, other); err != nil {
+			return err
+		}
+	}
+	return nil
 }

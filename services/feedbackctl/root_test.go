@@ -65,7 +65,7 @@ func TestWrongCommandLinesTeach(t *testing.T) {
 		{"unknown command", []string{"scor"}, nil, []string{"scor", "Did you mean", "score"}},
 		{"unknown flag", []string{"score", "--lang", "en"}, nil, []string{"--lang", "score --help"}},
 		{"output", []string{"score", "-o", "xml", "x"}, nil, []string{"--output", "xml", "json, tsv"}},
-		{"kind", []string{"score", "--kind", "fax", "x"}, nil, []string{"--kind", "fax", "slack, x"}},
+		{"kind", []string{"score", "--kind", "fax", "x"}, nil, []string{"--kind", "fax", "tweet, dev, chat, slack, x"}},
 		{"backend", []string{"score", "--backend", "vadre", "x"}, nil, []string{"vadre", "vader"}},
 		{"assumed language", []string{"score", "--assume-language", "klingonish", "x"}, nil, []string{"klingonish", "none"}},
 		{"address", []string{"score", "--address", "localhost", "x"}, nil, []string{"--address", "localhost", "host:port"}},

@@ -46,9 +46,9 @@ card that would be posted, in Slack's markup. Nothing is posted and nothing is r
 Kafka.
 
 The routes are those of a FeedbackPipeline manifest (--manifest, - is stdin) or of the
-notifier's ROUTES (--routes, or the environment). The text is scored in process unless
---score or --unscored is given. With a manifest it is told as well whether the source's own
-match takes the text in.`,
+notifier's ROUTES (--routes, or the environment). The text is scored in process as the manifest's
+scorer would, unless --score or --unscored is given. With a manifest it is told as well whether
+the source's own match takes the text in.`,
 		Example: `  feedbackctl route test --manifest pipeline.yaml --source community "The portal is down again!"
   feedbackctl route test --manifest pipeline.yaml --source community --score 0.95 "Azure is great"
   kubectl get feedbackpipeline azure -o yaml | feedbackctl route test --manifest - "503s in westeurope, anyone else?"
@@ -157,13 +157,13 @@ func (a *app) scoredEvent(ctx context.Context, o routeOptions, p *pipeline, text
 			event.Origin = &feedbackv1.Event_Slack{Slack: &feedbackv1.SlackOrigin{ChannelName: strings.TrimPrefix(src.channels[0], "#")}}
 		}
 	}
-	s, err := o.sentiment(ctx, event)
+	s, err := o.sentiment(ctx, p.scorer, event)
 	return &feedbackv1.ScoredEvent{Event: event, Sentiment: s, ScoredAt: now}, src, err
 }
 
 // sentiment is that of the backend, or what was given in its place.
-func (o routeOptions) sentiment(ctx context.Context, e *feedbackv1.Event) (*feedbackv1.Sentiment, error) {
-	backend, err := sentiment.Open(sentiment.VaderName, sentiment.Options{AssumeLanguage: "en"})
+func (o routeOptions) sentiment(ctx context.Context, scorer scorerSpec, e *feedbackv1.Event) (*feedbackv1.Sentiment, error) {
+	backend, err := scorer.open()
 	if err != nil {
 		return nil, err
 	}

@@ -94,7 +94,7 @@ func TestRouteTestSaysWhy(t *testing.T) {
 func TestRouteTestInText(t *testing.T) {
 	got := call{}.run(t, "route", "test", "-f", testManifest, "--author", "bill", "Azure <!channel> is horrible\x1b[31m, I hate it\nreally").ok(t)
 	for _, want := range []string{
-		"negative (language en, vader/", "source community takes it in", "route negative: hit -> #negative-feedback (Each)",
+		"negative (language en, builtin/", "source community takes it in", "route negative: hit -> #negative-feedback (Each)",
 		"is below 0.3", "route positive: not hit", "NO   score", "&lt;!channel", "bill", "#feedback (community)",
 	} {
 		if !strings.Contains(got.out, want) {

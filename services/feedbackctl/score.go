@@ -12,9 +12,11 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/builtin"
 )
 
 const (
@@ -26,6 +28,8 @@ const (
 
 type scoreOptions struct {
 	backend, assume, language, kind string
+	weights                         string
+	neutral                         []string
 	address                         string
 	tls                             bool
 	timeout                         time.Duration
@@ -42,17 +46,17 @@ none. It answers a line for each, in their order, as soon as it has one.
 
 With -o json a line is an object: score (0 very negative, 1 very positive; absent where the
 text could not be scored), label, language, confidence of the language, model, and for a
-text without a score reason and detail. With -o tsv it is score<TAB>label<TAB>language; the
+text without a score reason and detail. How far to trust it: docs/scoring.md. With -o tsv it is score<TAB>label<TAB>language; the
 score and the label of a text without a score are empty.
 
 It scores in its own process, as the sentiment-scorer does, or asks a server of
 feedback.v1.SentimentScorerService at --address.`,
 		Example: `  feedbackctl score "I love Azure" "The portal is down again!"
-  feedbackctl score -o tsv < messages.txt
+  feedbackctl score --kind dev -o tsv < comments.txt
   feedbackctl score --address localhost:9090 --language en < messages.txt
   feedbackctl score < messages.txt | jq -r 'select(.score < 0.3) | .label'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := errors.Join(exclude(cmd, "address", "backend"), exclude(cmd, "address", "assume-language")); err != nil {
+			if err := excludeAll(cmd, "address", "backend", "assume-language", "neutral-terms", "weights"); err != nil {
 				return err
 			}
 			return a.score(cmd.Context(), o, args)
@@ -61,14 +65,12 @@ feedback.v1.SentimentScorerService at --address.`,
 	f := cmd.Flags()
 	f.StringVarP(&o.output, "output", "o", "json", "json or tsv")
 	f.StringVar(&o.language, "language", "", "language of the texts (BCP 47); detected if not given")
-	f.StringVar(&o.kind, "kind", "", "kind of source that the texts come from: slack or x")
-	f.StringVar(&o.backend, "backend", sentiment.VaderName, "what scores in process: "+strings.Join(sentiment.Names(), ", "))
-	f.StringVar(&o.assume, "assume-language", "en", "language of a text whose language is not known, in process; none for none")
+	o.flags(f)
 	f.StringVar(&o.address, "address", "", "host:port of a scorer to ask by gRPC instead of scoring in process")
 	f.BoolVar(&o.tls, "tls", false, "encrypt the connection to --address")
 	f.DurationVar(&o.timeout, "timeout", 30*time.Second, "how long --address may take for a batch")
 	complete(cmd, "output", "json", "tsv")
-	complete(cmd, "kind", "slack", "x")
+	complete(cmd, "kind", textKinds...)
 	complete(cmd, "backend", sentiment.Names()...)
 	return cmd
 }
@@ -77,7 +79,7 @@ func (a *app) score(ctx context.Context, o scoreOptions, args []string) error {
 	if err := oneOf("output", o.output, "json", "tsv"); err != nil {
 		return err
 	}
-	kind, err := parseKind(o.kind)
+	kind, err := o.source()
 	if err != nil {
 		return err
 	}
@@ -109,16 +111,48 @@ func isTerminal(in io.Reader) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-func parseKind(s string) (feedbackv1.SourceKind, error) {
-	switch s {
-	case "":
+// textKinds are the kinds of text that --kind takes: those of the built-in models, and the sources that stand for one.
+var textKinds = append(builtin.Kinds(), "slack", "x")
+
+// flags adds those that choose what scores in process.
+func (o *scoreOptions) flags(f *pflag.FlagSet) {
+	f.StringVar(&o.kind, "kind", "", "kind of the texts: tweet, dev or chat, or their source: x (as tweet) or slack (as chat)")
+	f.StringVar(&o.backend, "backend", sentiment.BuiltinName, "what scores in process: "+strings.Join(sentiment.Names(), ", "))
+	f.StringVar(&o.assume, "assume-language", "en", "language of a text whose language is not known, in process; none for none")
+	f.StringSliceVar(&o.neutral, "neutral-terms", nil, "words that carry no sentiment, such as a product's name (builtin)")
+	f.StringVar(&o.weights, "weights", "", "folder of weights that hack/train wrote, in the place of the program's own (builtin)")
+}
+
+// options are those of the backend in process.
+func (o *scoreOptions) options() sentiment.Options {
+	s := sentiment.Options{AssumeLanguage: o.assume, NeutralTerms: o.neutral, Weights: o.weights}
+	switch o.kind {
+	case "slack":
+		s.Kind = builtin.Chat.String()
+	case "x":
+		s.Kind = builtin.Tweet.String()
+	default:
+		s.Kind = o.kind
+	}
+	return s
+}
+
+// source checks --kind, and is the kind of source that it stands for where a scorer is asked by gRPC, which chooses its
+// model by that.
+func (o *scoreOptions) source() (feedbackv1.SourceKind, error) {
+	if o.kind == "" {
 		return feedbackv1.SourceKind_SOURCE_KIND_UNSPECIFIED, nil
+	}
+	if err := oneOf("kind", o.kind, textKinds...); err != nil || o.address == "" {
+		return feedbackv1.SourceKind_SOURCE_KIND_UNSPECIFIED, err
+	}
+	switch o.kind {
 	case "slack":
 		return feedbackv1.SourceKind_SOURCE_KIND_SLACK, nil
 	case "x":
 		return feedbackv1.SourceKind_SOURCE_KIND_X, nil
 	}
-	return 0, oneOf("kind", s, "slack", "x")
+	return 0, usagef("--kind %s: a scorer that is asked by gRPC chooses by the source: use slack or x", o.kind)
 }
 
 func openBackend(o scoreOptions) (sentiment.Backend, func(), error) {
@@ -129,7 +163,7 @@ func openBackend(o scoreOptions) (sentiment.Backend, func(), error) {
 		}
 		return r, r.close, nil
 	}
-	backend, err := sentiment.Open(o.backend, sentiment.Options{AssumeLanguage: o.assume})
+	backend, err := sentiment.Open(o.backend, o.options())
 	if err != nil {
 		return nil, nil, &usageError{err}
 	}

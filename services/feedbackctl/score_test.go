@@ -21,7 +21,7 @@ import (
 )
 
 func TestScoreJSON(t *testing.T) {
-	got := call{}.run(t, "score", "I love it", "", "I hate it", "Das ist sehr schlecht").ok(t)
+	got := call{}.run(t, "score", "I love it", "", "I hate it", "Das ist wirklich sehr schlecht", "Azure ligt er weer uit, wat een ellende, het hele kantoor staat stil").ok(t)
 	var lines []scoreLine
 	for line := range strings.Lines(got.out) {
 		var l scoreLine
@@ -38,7 +38,8 @@ func TestScoreJSON(t *testing.T) {
 		{Label: "positive", Language: "en"},
 		{Language: "und", Reason: "no_text"},
 		{Label: "negative", Language: "en"},
-		{Language: "de", Reason: "language"},
+		{Label: "negative", Language: "de"},
+		{Language: "nl", Reason: "language"},
 	}
 	if diff := cmp.Diff(want, lines); diff != "" {
 		t.Errorf("lines (-want +got):\n%s", diff)
@@ -47,7 +48,7 @@ func TestScoreJSON(t *testing.T) {
 
 func TestScoreTSV(t *testing.T) {
 	in := "I love it\r\n\nDas ist sehr schlecht\nno end of line"
-	got := call{in: strings.NewReader(in)}.run(t, "score", "-o", "tsv").ok(t)
+	got := call{in: strings.NewReader(in)}.run(t, "score", "--backend", "vader", "-o", "tsv").ok(t)
 	want := []string{"0.8185\tpositive\ten", "\t\tund", "\t\tde", "0.3520\tnegative\ten"}
 	if diff := cmp.Diff(strings.Join(want, "\n")+"\n", got.out); diff != "" {
 		t.Errorf("stdout (-want +got):\n%s", diff)
@@ -58,8 +59,8 @@ func TestScoreTSV(t *testing.T) {
 }
 
 func TestScoreFixesTheLanguage(t *testing.T) {
-	got := call{}.run(t, "score", "--language", "de", "-o", "tsv", "I love it").ok(t)
-	if got, want := got.out, "\t\tde\n"; got != want {
+	got := call{}.run(t, "score", "--language", "nl", "-o", "tsv", "I love it").ok(t)
+	if got, want := got.out, "\t\tnl\n"; got != want {
 		t.Errorf("stdout %q, want %q", got, want)
 	}
 }
@@ -250,4 +251,28 @@ func BenchmarkScoreLines(b *testing.B) {
 		n += 10_000
 	}
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "lines/s")
+}
+
+func TestScoreOfAKindIsThatModels(t *testing.T) {
+	for kind, model := range map[string]string{
+		"tweet": "builtin/tweet-", "dev": "builtin/dev-", "chat": "builtin/chat-", "slack": "builtin/chat-", "x": "builtin/tweet-", "": "builtin/tweet-",
+	} {
+		got := call{}.run(t, "score", "--kind", kind, "--language", "en", "it opens at nine").ok(t)
+		if !strings.Contains(got.out, `"model":"`+model) {
+			t.Errorf("--kind %q: %s, want a model %s...", kind, got.out, model)
+		}
+	}
+	got := call{}.run(t, "score", "--kind", "dev", "--address", "localhost:1", "x")
+	if got.code != exitUsage || !strings.Contains(got.err, "slack or x") {
+		t.Errorf("a kind of text for a scorer that is asked by gRPC: %+v, want it refused", got)
+	}
+}
+
+func TestScoreWithNeutralTerms(t *testing.T) {
+	out := func(text string) string {
+		return call{}.run(t, "score", "--neutral-terms", "awful,great", "--language", "en", "-o", "tsv", text).ok(t).out
+	}
+	if a, b := out("awful opens at nine"), out("great opens at nine"); a != b {
+		t.Errorf("%q and %q of two terms that say nothing, want them the same", a, b)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/run"
@@ -11,6 +12,33 @@ import (
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/azure"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/remote"
 )
+
+// builtinConfig says how the built-in models score.
+type builtinConfig struct {
+	SlackKind    string   `env:"SLACK_KIND" envDefault:"chat" help:"what Slack's texts are taken for: tweet, dev or chat"`
+	XKind        string   `env:"X_KIND" envDefault:"tweet" help:"what X's texts are taken for: tweet, dev or chat"`
+	NeutralTerms []string `env:"NEUTRAL_TERMS" envSeparator:"," help:"terms that carry no sentiment, comma separated, such as a product's name"`
+	Weights      string   `env:"WEIGHTS" help:"folder of weights that hack/train wrote, instead of the program's own"`
+}
+
+// validate opens the backend with one setting after the other.
+func (c builtinConfig) validate() error {
+	var errs []error
+	for _, check := range []struct {
+		setting, value string
+		options        sentiment.Options
+	}{
+		{"SLACK_KIND", c.SlackKind, sentiment.Options{SlackKind: c.SlackKind}},
+		{"X_KIND", c.XKind, sentiment.Options{XKind: c.XKind}},
+		{"NEUTRAL_TERMS", strings.Join(c.NeutralTerms, ","), sentiment.Options{NeutralTerms: c.NeutralTerms}},
+		{"WEIGHTS", c.Weights, sentiment.Options{Weights: c.Weights}},
+	} {
+		if _, err := sentiment.NewBuiltin(check.options); err != nil {
+			errs = append(errs, run.Invalid("SCORER_BUILTIN_"+check.setting, check.value, err.Error()))
+		}
+	}
+	return errors.Join(errs...)
+}
 
 // grpcConfig says which SentimentScorerService scores, where the backend is grpc.
 type grpcConfig struct {
@@ -84,7 +112,10 @@ func (c *config) open() (sentiment.Backend, error) {
 	case azure.Name:
 		return azure.Open(c.Azure.options())
 	}
-	return sentiment.Open(c.Backend, sentiment.Options{AssumeLanguage: c.AssumeLanguage})
+	b := c.Builtin
+	return sentiment.Open(c.Backend, sentiment.Options{
+		AssumeLanguage: c.AssumeLanguage, SlackKind: b.SlackKind, XKind: b.XKind, NeutralTerms: b.NeutralTerms, Weights: b.Weights,
+	})
 }
 
 // validateBackend reports what of the backend's settings is wrong.
@@ -94,6 +125,8 @@ func (c *config) validateBackend() error {
 		return c.GRPC.validate()
 	case azure.Name:
 		return c.Azure.validate()
+	case sentiment.BuiltinName:
+		return c.Builtin.validate()
 	}
 	if _, err := sentiment.Open(c.Backend, sentiment.Options{}); err != nil {
 		return run.Invalid("SCORER_BACKEND", c.Backend, err.Error()+", "+remote.Name+" or "+azure.Name)

@@ -17,10 +17,11 @@ type config struct {
 	Topics feedback.Topics `envPrefix:"TOPIC_"`
 
 	// Backend is what scores: one of sentiment.Names, grpc or azure.
-	Backend string `env:"SCORER_BACKEND" envDefault:"vader" help:"what scores: vader, grpc or azure"`
-	// GRPC and Azure are asked where Backend says so.
-	GRPC  grpcConfig  `envPrefix:"SCORER_GRPC_"`
-	Azure azureConfig `envPrefix:"SCORER_AZURE_"`
+	Backend string `env:"SCORER_BACKEND" envDefault:"builtin" help:"what scores: builtin, vader, grpc or azure"`
+	// Builtin is how the built-in models score; GRPC and Azure are asked where Backend says so.
+	Builtin builtinConfig `envPrefix:"SCORER_BUILTIN_"`
+	GRPC    grpcConfig    `envPrefix:"SCORER_GRPC_"`
+	Azure   azureConfig   `envPrefix:"SCORER_AZURE_"`
 	// AssumeLanguage is the language of a text of which neither its source nor the detector
 	// knows it; none for not assuming any.
 	AssumeLanguage string `env:"SCORER_ASSUME_LANGUAGE" envDefault:"en" help:"BCP 47 tag taken where neither the source nor the detector knows the language and the script allows it; none to take none"`

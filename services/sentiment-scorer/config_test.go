@@ -19,20 +19,24 @@ func TestDefaults(t *testing.T) {
 	if err := run.Parse(name, &cfg, nil, []string{"KAFKA_BOOTSTRAP_SERVERS=localhost:9092"}, io.Discard); err != nil {
 		t.Fatalf("Parse: %v", err)
 	}
-	if cfg.Backend != "vader" || cfg.AssumeLanguage != "en" || cfg.StartOffset != kafka.Earliest || cfg.GRPCListenAddress != ":9090" {
+	if cfg.Backend != "builtin" || cfg.Builtin.SlackKind != "chat" || cfg.Builtin.XKind != "tweet" || cfg.AssumeLanguage != "en" || cfg.StartOffset != kafka.Earliest || cfg.GRPCListenAddress != ":9090" {
 		t.Errorf("defaults %+v", cfg)
 	}
 }
 
 func TestValidateNamesFieldValueAndRemedy(t *testing.T) {
 	tests := []struct{ name, setting, field, value, remedy string }{
-		{"backend", "SCORER_BACKEND=vadre", "SCORER_BACKEND", "vadre", "vader, grpc or azure"},
+		{"backend", "SCORER_BACKEND=vadre", "SCORER_BACKEND", "vadre", "builtin, vader, grpc or azure"},
 		{"server", "SCORER_BACKEND=grpc SCORER_GRPC_ADDRESS=scorer", "SCORER_GRPC_ADDRESS", "scorer", "host:port"},
 		{"time", "SCORER_BACKEND=grpc SCORER_GRPC_ADDRESS=a:1 SCORER_GRPC_TIMEOUT=0s", "SCORER_GRPC_TIMEOUT", "0s", "above zero"},
 		{"authority", "SCORER_BACKEND=grpc SCORER_GRPC_ADDRESS=a:1 SCORER_GRPC_TLS_CA=abc", "SCORER_GRPC_TLS_CA", "abc", "BEGIN CERTIFICATE"},
 		{"endpoint", "SCORER_BACKEND=azure SCORER_AZURE_KEY=k SCORER_AZURE_ENDPOINT=example", "SCORER_AZURE", "example", "https://"},
 		{"key", "SCORER_BACKEND=azure SCORER_AZURE_ENDPOINT=https://a.example", "SCORER_AZURE", "https://a.example", "the key is empty"},
 		{"interface", "SCORER_BACKEND=azure SCORER_AZURE_KEY=k SCORER_AZURE_ENDPOINT=https://a.example SCORER_AZURE_API=v3", "SCORER_AZURE", "v3", "TextAnalyticsV2"},
+		{"kind of Slack's texts", "SCORER_BUILTIN_SLACK_KIND=fax", "SCORER_BUILTIN_SLACK_KIND", "fax", "tweet, dev, chat"},
+		{"kind of X's texts", "SCORER_BUILTIN_X_KIND=fax", "SCORER_BUILTIN_X_KIND", "fax", "tweet, dev, chat"},
+		{"neutral terms", "SCORER_BUILTIN_NEUTRAL_TERMS=azure,!?!?!?!?", "SCORER_BUILTIN_NEUTRAL_TERMS", "azure,!?!?!?!?", "give one to 6"},
+		{"weights", "SCORER_BUILTIN_WEIGHTS=/no/weights", "SCORER_BUILTIN_WEIGHTS", "/no/weights", "tweet.bin"},
 		{"language", "SCORER_ASSUME_LANGUAGE=klingonish", "SCORER_ASSUME_LANGUAGE", "klingonish", "none"},
 		{"address", "GRPC_LISTEN_ADDRESS=9090", "GRPC_LISTEN_ADDRESS", "9090", ":9090"},
 		{"start", "START_OFFSET=newest", "START_OFFSET", "newest", "Earliest or Latest"},

@@ -131,7 +131,7 @@ func TestScorerFromTopicToTopic(t *testing.T) {
 	var want []string
 	var batch []kafka.Record
 	for i := range events {
-		e := &feedbackv1.Event{Id: fmt.Sprintf("slack:T:C:%d", i), Source: "community", Text: []string{"I love it", "I hate it", "", "c'est très mauvais, quelle honte"}[i%4]}
+		e := &feedbackv1.Event{Id: fmt.Sprintf("slack:T:C:%d", i), Source: "community", Text: []string{"I love it", "I hate it", "", "Azure ligt er weer uit, wat een ellende, het hele kantoor staat stil"}[i%4]}
 		want = append(want, e.GetId()+" "+[]string{"LABEL_POSITIVE", "LABEL_NEGATIVE", "UNSCORED_REASON_NO_TEXT", "UNSCORED_REASON_LANGUAGE"}[i%4])
 		r, err := feedback.EventRecord(p.topics.Feedback, feedback.Protobuf, e)
 		if err != nil {

@@ -69,8 +69,8 @@ type FeedbackPipelineSpec struct {
 	// +required
 	Sources []Source `json:"sources"`
 
-	// How events are scored. Default: VADER.
-	// +kubebuilder:default={vader: {}}
+	// How events are scored. Default: builtin.
+	// +kubebuilder:default={builtin: {}}
 	// +optional
 	Scorer Scorer `json:"scorer,omitzero"`
 

@@ -2,10 +2,14 @@ package v1alpha1
 
 // Scorer is how events are scored. Exactly one backend is set; more backends will be more fields.
 //
-// +kubebuilder:validation:XValidation:rule="[has(self.vader)].filter(set, set).size() == 1",message="a scorer has exactly one backend; set vader: {}, or leave out scorer for the default"
+// +kubebuilder:validation:XValidation:rule="[has(self.builtin), has(self.vader)].filter(set, set).size() == 1",message="a scorer has exactly one backend; set builtin: {} or vader: {}, or leave out scorer for the default"
 // +kubebuilder:validation:XValidation:rule="!(has(self.replicas) && has(self.autoscaling))",message="a scorer has replicas or autoscaling, not both; remove one"
 type Scorer struct {
-	// VADER: a lexicon and rules for English.
+	// Models that are part of the scorer: English, and Arabic, French, German, Italian, Portuguese and Spanish. The default.
+	// +optional
+	Builtin *BuiltinScorer `json:"builtin,omitempty"`
+
+	// VADER: a lexicon and rules for English, for comparison.
 	// +optional
 	Vader *VaderScorer `json:"vader,omitempty"`
 
@@ -20,6 +24,50 @@ type Scorer struct {
 	// +optional
 	Autoscaling *ScorerAutoscaling `json:"autoscaling,omitempty"`
 }
+
+// BuiltinScorer scores by models that are part of the scorer. The score is P(positive) + P(neutral)/2, calibrated for each
+// kind of text and language. Events in a language without a model are unscored, with the reason.
+type BuiltinScorer struct {
+	// The language (BCP 47) of texts of which neither the source nor detection says one; `none` takes none, which
+	// leaves them unscored. Default en.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=35
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-zA-Z]{2,8}(-[a-zA-Z0-9]{1,8})*$')",message="a language is a BCP 47 tag, for example en or pt-BR"
+	// +kubebuilder:default="en"
+	// +optional
+	AssumeLanguage string `json:"assumeLanguage,omitempty"`
+
+	// What texts of Slack are taken for: chat (default), dev where developers talk of their work, or tweet.
+	// +kubebuilder:default=chat
+	// +optional
+	SlackKind TextKind `json:"slackKind,omitempty"`
+
+	// What texts of X are taken for: tweet (default), dev or chat.
+	// +kubebuilder:default=tweet
+	// +optional
+	XKind TextKind `json:"xKind,omitempty"`
+
+	// Terms that carry no sentiment, such as the product's own name: at most 200 of one to six words each, without commas and dollars.
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=200
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=100
+	// +kubebuilder:validation:items:Pattern=`^[^,$]*[^,$\s][^,$]*$`
+	// +optional
+	NeutralTerms []string `json:"neutralTerms,omitempty"`
+}
+
+// TextKind is a kind of text that the built-in scorer has a model for.
+//
+// +kubebuilder:validation:Enum=tweet;dev;chat
+type TextKind string
+
+// The kinds of text.
+const (
+	TextTweet TextKind = "tweet"
+	TextDev   TextKind = "dev"
+	TextChat  TextKind = "chat"
+)
 
 // VaderScorer scores English by a lexicon and rules. Events in another language are unscored, with the reason.
 type VaderScorer struct {

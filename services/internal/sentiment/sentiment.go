@@ -38,24 +38,37 @@ type Options struct {
 	// the detector knows, if its script is one in which that language is written. Empty or
 	// none: such a text stays `und`.
 	AssumeLanguage string
+
+	// SlackKind and XKind are the kinds of text (tweet, dev or chat) that Builtin takes those sources' texts for: chat
+	// and tweet if they are empty. Kind is that of texts of no source, tweet if it is empty.
+	SlackKind, XKind, Kind string
+	// NeutralTerms are words, or a few words each, to which Builtin gives no sentiment: a product's own name.
+	NeutralTerms []string
+	// Weights is a folder of weights that hack/train wrote, for Builtin to use in the place of its own; empty for these.
+	Weights string
 }
 
-// VaderName is the name of the backend that Open opens with NewVader.
-const VaderName = "vader"
+// The names of the backends that Open opens with NewBuiltin and NewVader.
+const (
+	BuiltinName = "builtin"
+	VaderName   = "vader"
+)
 
 // Names returns the backends that Open knows, in the order in which people should read them.
-func Names() []string { return []string{VaderName} }
+func Names() []string { return []string{BuiltinName, VaderName} }
 
 // extra are backends that only programs built with a tag have: see word_bench.go.
 var extra = map[string]func(Options) (Backend, error){}
 
-// Open returns the backend of that name. It does no I/O. The error names what is wrong and
+// Open returns the backend of that name. It does no I/O, but for Options.Weights. The error names what is wrong and
 // what would be right.
 func Open(name string, o Options) (Backend, error) {
 	if open, ok := extra[name]; ok {
 		return open(o)
 	}
 	switch name {
+	case BuiltinName:
+		return NewBuiltin(o)
 	case VaderName:
 		return NewVader(o)
 	default:

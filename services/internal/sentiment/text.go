@@ -47,37 +47,3 @@ func invisible(r rune) bool {
 	}
 	return unicode.Is(unicode.Variation_Selector, r) || unicode.Is(unicode.Cf, r)
 }
-
-// prose returns what of a cleaned text tells its language, at most limit runes: words without
-// addresses, mentions, numbers and emoji codes such as :tada:.
-func prose(cleaned string, limit int) string {
-	var b strings.Builder
-	n := 0
-	for word := range strings.FieldsSeq(cleaned) {
-		if foreignToLanguage(word) {
-			continue
-		}
-		if b.Len() > 0 {
-			b.WriteByte(' ')
-			n++
-		}
-		for _, r := range word {
-			if n++; n > limit {
-				return b.String()
-			}
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
-}
-
-// foreignToLanguage tells whether a word looks the same in every language.
-func foreignToLanguage(word string) bool {
-	switch {
-	case word[0] == '@',
-		strings.HasPrefix(word, "http://"), strings.HasPrefix(word, "https://"), strings.HasPrefix(word, "www."),
-		len(word) > 2 && word[0] == ':' && word[len(word)-1] == ':':
-		return true
-	}
-	return strings.IndexFunc(word, unicode.IsLetter) < 0
-}

@@ -47,28 +47,34 @@ func NewVader(o Options) (*Vader, error) {
 // Score implements Backend. Its only error is that of ctx.
 func (v *Vader) Score(ctx context.Context, documents []Document) ([]*feedbackv1.Sentiment, error) {
 	sentiments := make([]*feedbackv1.Sentiment, len(documents))
-	workers := 1
-	if len(documents) >= parallelFrom {
-		workers = runtime.GOMAXPROCS(0)
-	}
-	share := (len(documents) + workers - 1) / workers
-	group, ctx := errgroup.WithContext(ctx)
-	for first := 0; first < len(documents); first += share {
-		last := min(first+share, len(documents))
-		group.Go(func() error {
-			for i := first; i < last; i++ {
-				if err := ctx.Err(); err != nil {
-					return fmt.Errorf("score: %w", context.Cause(ctx))
-				}
-				sentiments[i] = v.one(documents[i])
+	err := inParallel(ctx, len(documents), func(first, last int) error {
+		for i := first; i < last; i++ {
+			if err := ctx.Err(); err != nil {
+				return fmt.Errorf("score: %w", context.Cause(ctx))
 			}
-			return nil
-		})
-	}
-	if err := group.Wait(); err != nil {
+			sentiments[i] = v.one(documents[i])
+		}
+		return nil
+	})
+	if err != nil {
 		return nil, err
 	}
 	return sentiments, nil
+}
+
+// inParallel calls do for all of n documents: a batch that is large enough is shared out among the cores.
+func inParallel(ctx context.Context, n int, do func(first, last int) error) error {
+	if n < parallelFrom {
+		return do(0, n)
+	}
+	workers := runtime.GOMAXPROCS(0)
+	share := (n + workers - 1) / workers
+	group, _ := errgroup.WithContext(ctx)
+	for first := 0; first < n; first += share {
+		last := min(first+share, n)
+		group.Go(func() error { return do(first, last) })
+	}
+	return group.Wait()
 }
 
 // one scores one document. A panic of a library, which the next try would only repeat, leaves
@@ -85,7 +91,7 @@ func (v *Vader) one(d Document) (s *feedbackv1.Sentiment) {
 		return Unscored(vaderModel, noText(d.Language),
 			feedbackv1.UnscoredReason_UNSCORED_REASON_NO_TEXT, "there is no text to score")
 	}
-	lang := v.identify.identify(text, d.Language)
+	lang := v.identify.identify(&d)
 	if Base(lang.GetTag()) != "en" {
 		return Unscored(vaderModel, lang, feedbackv1.UnscoredReason_UNSCORED_REASON_LANGUAGE, foreign(lang.GetTag()))
 	}

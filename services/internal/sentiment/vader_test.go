@@ -253,8 +253,8 @@ var benchmarkTexts = []string{
 	"pods stuck in ContainerCreating since 14:00 UTC",
 }
 
-func benchmarkVader(b *testing.B, language string) {
-	v := newVader(b)
+func benchmarkBackend(b *testing.B, v Backend, language string) {
+	b.Helper()
 	documents := make([]Document, 500)
 	for i := range documents {
 		documents[i] = Document{Text: benchmarkTexts[i%len(benchmarkTexts)], Language: language}
@@ -270,5 +270,5 @@ func benchmarkVader(b *testing.B, language string) {
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "texts/s")
 }
 
-func BenchmarkVaderTaggedByTheSource(b *testing.B) { benchmarkVader(b, "en") }
-func BenchmarkVaderDetecting(b *testing.B)         { benchmarkVader(b, "") }
+func BenchmarkVaderTaggedByTheSource(b *testing.B) { benchmarkBackend(b, newVader(b), "en") }
+func BenchmarkVaderDetecting(b *testing.B)         { benchmarkBackend(b, newVader(b), "") }

@@ -1,0 +1,222 @@
+// Package evaluate measures scores against labels: what a classifier is judged by, and what the readers of a channel
+// feel. All figures are rates from 0 to 1.
+package evaluate
+
+import (
+	"cmp"
+	"math"
+	"slices"
+)
+
+// The labels, in the order of a confusion's rows and columns.
+const (
+	Negative = iota
+	Neutral
+	Positive
+	Labels
+)
+
+// Names are the labels as files have them.
+var Names = [Labels]string{"negative", "neutral", "positive"}
+
+// ParseLabel returns the label of that name.
+func ParseLabel(name string) (int, bool) {
+	i := slices.Index(Names[:], name)
+	return i, i >= 0
+}
+
+// Judged is one text that has a label and may have been scored.
+type Judged struct {
+	Text   string
+	Want   int
+	Scored bool
+	Got    int     // the label that it got
+	Score  float64 // from 0, very negative, to 1
+	// P are the probabilities of the labels, where the backend gives any.
+	P *[Labels]float64
+}
+
+// Report is what was found.
+type Report struct {
+	Texts, Unscored int
+	// Confusion counts by the label wanted, then by the one got.
+	Confusion [Labels][Labels]int
+	// MacroRecall is the mean recall, and MacroF1 the mean F1, of the labels that occur. Where no text is neutral, the
+	// better of the other two labels is taken for those that got neutral.
+	MacroRecall, MacroF1 float64
+	Negative, Positive   Channel
+	// Calibration is the expected calibration error of each label, with all labels counted as equally common, and
+	// CalibrationAsIs with the labels as common as they are; NaN without probabilities.
+	Calibration, CalibrationAsIs [Labels]float64
+}
+
+// Channel is what a channel would be told.
+type Channel struct {
+	Threshold         float64
+	Told, Right       int
+	Precision, Recall float64
+	// Opposite is how many texts of the opposite label it would be told.
+	Opposite int
+	// FalseAlarms is the share of the other texts that it would be told.
+	FalseAlarms float64
+}
+
+// At is the channel's precision where that share of all texts has its label.
+func (c Channel) At(share float64) float64 {
+	right, wrong := share*c.Recall, (1-share)*c.FalseAlarms
+	if right+wrong == 0 {
+		return 0
+	}
+	return right / (right + wrong)
+}
+
+// Of judges texts by their scores: below is the negative channel's threshold, above the positive one's.
+func Of(texts []Judged, below, above float64) Report {
+	r := Report{Texts: len(texts)}
+	two := !slices.ContainsFunc(texts, func(t Judged) bool { return t.Want == Neutral })
+	for _, t := range texts {
+		if !t.Scored {
+			r.Unscored++
+			continue
+		}
+		got := t.Got
+		if two && got == Neutral {
+			got = Negative
+			if t.Score > 0.5 {
+				got = Positive
+			}
+		}
+		r.Confusion[t.Want][got]++
+	}
+	r.macro()
+	r.Negative = channel(texts, Negative, below)
+	r.Positive = channel(texts, Positive, above)
+	for label := range Labels {
+		r.Calibration[label] = calibration(texts, label, true)
+		r.CalibrationAsIs[label] = calibration(texts, label, false)
+	}
+	return r
+}
+
+func (r *Report) macro() {
+	occurring := 0.0
+	for label := range Labels {
+		wanted, got := 0, 0
+		for other := range Labels {
+			wanted += r.Confusion[label][other]
+			got += r.Confusion[other][label]
+		}
+		if wanted == 0 {
+			continue
+		}
+		occurring++
+		right := float64(r.Confusion[label][label])
+		r.MacroRecall += right / float64(wanted)
+		r.MacroF1 += 2 * right / float64(wanted+got)
+	}
+	if occurring > 0 {
+		r.MacroRecall /= occurring
+		r.MacroF1 /= occurring
+	}
+}
+
+// channel is that of a label: scores below the threshold for the negative one, above it for the positive one.
+func channel(texts []Judged, label int, threshold float64) Channel {
+	c := Channel{Threshold: threshold}
+	wanted, others := 0, 0
+	for _, t := range texts {
+		told := t.Scored && (label == Negative && t.Score < threshold || label == Positive && t.Score > threshold)
+		switch {
+		case t.Want == label:
+			wanted++
+		default:
+			others++
+		}
+		if !told {
+			continue
+		}
+		c.Told++
+		switch t.Want {
+		case label:
+			c.Right++
+		case Negative + Positive - label:
+			c.Opposite++
+		}
+	}
+	c.Precision = ratio(c.Right, c.Told)
+	c.Recall = ratio(c.Right, wanted)
+	c.FalseAlarms = ratio(c.Told-c.Right, others)
+	return c
+}
+
+func ratio(part, whole int) float64 {
+	if whole == 0 {
+		return 0
+	}
+	return float64(part) / float64(whole)
+}
+
+// AlarmAt returns the negative channel whose threshold is the least that tells that share of the negative texts.
+func AlarmAt(texts []Judged, recall float64) Channel {
+	var scores []float64
+	for _, t := range texts {
+		if t.Want == Negative && t.Scored {
+			scores = append(scores, t.Score)
+		}
+	}
+	if len(scores) == 0 {
+		return Channel{}
+	}
+	slices.Sort(scores)
+	n := min(len(scores), max(1, int(math.Ceil(recall*float64(len(scores))))))
+	return channel(texts, Negative, math.Nextafter(scores[n-1], 2))
+}
+
+// calibrationBins is how many bins, with as many texts each, calibration has.
+const calibrationBins = 10
+
+// calibration is the mean difference between how probable a label is said to be and how often it is right.
+func calibration(texts []Judged, label int, balanced bool) float64 {
+	var counts [Labels]float64
+	var scored []Judged
+	for _, t := range texts {
+		if t.Scored && t.P != nil {
+			counts[t.Want]++
+			scored = append(scored, t)
+		}
+	}
+	if len(scored) == 0 {
+		return math.NaN()
+	}
+	slices.SortStableFunc(scored, func(a, b Judged) int { return cmp.Compare(a.P[label], b.P[label]) })
+	weight := func(t Judged) float64 {
+		if balanced {
+			return 1 / counts[t.Want]
+		}
+		return 1
+	}
+	total, off := 0.0, 0.0
+	for b := range calibrationBins {
+		said, was, sum := 0.0, 0.0, 0.0
+		for _, t := range scored[b*len(scored)/calibrationBins : (b+1)*len(scored)/calibrationBins] {
+			w := weight(t)
+			sum += w
+			said += w * t.P[label]
+			if t.Want == label {
+				was += w
+			}
+		}
+		total += sum
+		off += math.Abs(said - was)
+	}
+	return off / total
+}
+
+// Worst returns the texts that were judged most wrongly, at most n, the worst first: negative texts with high scores,
+// positive ones with low scores, and neutral ones far from the middle.
+func Worst(texts []Judged, n int) []Judged {
+	wrong := slices.DeleteFunc(slices.Clone(texts), func(t Judged) bool { return !t.Scored || t.Got == t.Want })
+	hurt := func(t Judged) float64 { return math.Abs(t.Score - float64(t.Want)/2) }
+	slices.SortStableFunc(wrong, func(a, b Judged) int { return cmp.Compare(hurt(b), hurt(a)) })
+	return wrong[:min(n, len(wrong))]
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/builtin"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/evaluate"
+)
+
+const cardFile = "MODEL_CARD.md"
+
+// The thresholds that channels usually have, and at which recall an alarm's is recommended.
+const (
+	usualBelow  = 0.3
+	usualAbove  = 0.9
+	alarmRecall = 0.4
+)
+
+// card is what is told of weights.
+type card struct {
+	options   *options
+	data      *data
+	figures   []figure
+	languages map[string]*told
+}
+
+// figure is what was found on some texts.
+type figure struct {
+	name   string // of the domain and set
+	report evaluate.Report
+	alarm  evaluate.Channel
+}
+
+func newFigure(name string, judged []evaluate.Judged) figure {
+	return figure{name: name, report: evaluate.Of(judged, usualBelow, usualAbove), alarm: evaluate.AlarmAt(judged, alarmRecall)}
+}
+
+// calibrated returns the head of a domain calibrated on points, and notes what it reaches: each half of them judged by
+// the calibration of the other half, and each set of texts put aside by that of all.
+func (c *card) calibrated(j *job, domain int, head *builtin.Head, points []point, raw *builtin.Model, bySet map[string][]text) builtin.Head {
+	h := *head
+	h.Calibration = calibrate(points)
+	crossed := newFigure(j.domains[domain]+", each half by the other", crossJudge(points))
+	h.Alarm = float32(crossed.alarm.Threshold)
+	c.figures = append(c.figures, crossed)
+	if j.salts == nil && len(bySet) > 1 {
+		for _, set := range sorted(bySet) {
+			c.figures = append(c.figures, newFigure(j.domains[domain]+": "+set, judge(j.points(raw, domain, head, bySet[set]), h.Calibration)))
+		}
+	}
+	return h
+}
+
+const cardHead = `# The built-in models
+
+Made by hack/train on %s with %d bits, %d epochs and %d seeds. Logistic regressions over hashed words, negated words,
+pairs, triples and runs of three to five letters, with sums over a lexicon: one for each kind of English text (tweet, dev,
+chat), learned together, and one for other languages (world). Weights are a byte each. The score is
+P(positive) + P(neutral)/2; the probabilities are calibrated as if all labels were equally common.
+
+## Trained on
+The texts are not part of this project, and cannot be had back from the weights.
+
+| set | texts | licence | set name | for |
+|---|---|---|---|---|
+`
+
+const cardTail = `
+## Known weaknesses
+- Irony, news of bad events that their teller does not judge, and what only the context tells.
+- Chat (Slack) has no public test set: its figures are of Reddit comments. For a community of customers they are unmeasured.
+- Texts of which only the first 4,096 bytes count, and words mixed from two languages.
+- Danish and Norwegian are taken for one another; languages without a model are unscored.
+- The probabilities assume that all labels are equally common. Where few texts are negative, most of what lies below 0.3
+  is not: take the recommended threshold there.
+`
+
+func (c *card) markdown() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, cardHead, c.options.date, c.options.bits, c.options.epochs, c.options.seeds)
+	for _, s := range c.data.sets {
+		fmt.Fprintf(&b, "| %s | %d | %s | %s | %s |\n", s.what, len(s.texts), s.licence, s.name, s.use())
+	}
+	if n := len(c.data.spoken); n > 0 {
+		fmt.Fprintf(&b, "| sentences of subtitles and tweets, by language | %d | CC BY 4.0; tweets not passed on | lid_train | language detector |\n", n)
+	}
+	fmt.Fprint(&b, "| VADER's lexicon, 7,500 words | | MIT | | lexicon |\n\n## Figures\nOn texts that were not trained on. ", figureHead)
+	for _, f := range c.figures {
+		b.WriteString(f.row())
+	}
+	if c.languages != nil {
+		fmt.Fprint(&b, "\n## Languages\nOn texts put aside, English assumed where nothing is told.\n\n| | texts | right |\n|---|---|---|\n")
+		for _, k := range sorted(c.languages) {
+			fmt.Fprintf(&b, "| %s | %d | %.1f %% |\n", k, c.languages[k].texts, 100*c.languages[k].share())
+		}
+	}
+	b.WriteString(cardTail)
+	return b.String()
+}
+
+const figureHead = `Channels are those below 0.3 and above 0.9; "at 5 %" and "at 10 %" are the precision of a channel below
+the recommended threshold where so many texts are negative, at a recall of .40. ECE is the expected calibration error of
+negative, neutral and positive, all labels equally common.
+
+| texts | number | macro recall | macro F1 | below 0.3: precision, recall | above 0.9: precision, recall (negative ones) | threshold | at 5 %, at 10 % | ECE |
+|---|---|---|---|---|---|---|---|---|
+`
+
+func (f figure) row() string {
+	r := f.report
+	return fmt.Sprintf("| %s | %d | %.3f | %.3f | %.2f, %.2f | %.2f, %.2f (%d) | %.3f | %.2f, %.2f | %s |\n", f.name, r.Texts-r.Unscored, r.MacroRecall, r.MacroF1,
+		r.Negative.Precision, r.Negative.Recall, r.Positive.Precision, r.Positive.Recall, r.Positive.Opposite,
+		f.alarm.Threshold, f.alarm.At(0.05), f.alarm.At(0.1), errorsOf(r.Calibration))
+}
+
+// errorsOf are the calibration errors, or nothing without probabilities.
+func errorsOf(c [evaluate.Labels]float64) string {
+	if math.IsNaN(c[0]) {
+		return "-"
+	}
+	return fmt.Sprintf("%.3f, %.3f, %.3f", c[0], c[1], c[2])
+}

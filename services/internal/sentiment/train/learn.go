@@ -1,0 +1,151 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/builtin"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/evaluate"
+)
+
+// job is one training: of the three kinds together, or of the other languages together.
+type job struct {
+	settings
+	name    string
+	domains []string
+	salts   []uint64 // where the domains are languages
+	lexicon *builtin.Lexicon
+	log     io.Writer
+}
+
+// kindsJob learns the three kinds of English text together.
+func kindsJob(s settings, l *builtin.Lexicon, log io.Writer) *job {
+	return &job{settings: s, name: "kinds", domains: builtin.Kinds(), lexicon: l, log: log}
+}
+
+// worldJob learns the languages other than English together, with English tweets beside them.
+func worldJob(s settings, l *builtin.Lexicon, log io.Writer) *job {
+	j := &job{settings: s, name: builtin.World, domains: append(slices.Clone(worldLanguages), builtin.English), lexicon: l, log: log}
+	for _, d := range j.domains {
+		j.salts = append(j.salts, builtin.Salt(d))
+	}
+	return j
+}
+
+// language is that of a domain's texts.
+func (j *job) language(domain int) string {
+	if j.salts != nil {
+		return j.domains[domain]
+	}
+	return builtin.English
+}
+
+// domainOf returns the place of a set's domain in the job, and what its texts weigh; false if it has none.
+func (j *job) domainOf(s *set) (int, float32, bool) {
+	if j.salts != nil && s.domain == builtin.Tweet.String() {
+		return len(j.domains) - 1, englishBeside * s.weight, !s.validate
+	}
+	d := slices.Index(j.domains, s.domain)
+	return d, s.weight, d >= 0
+}
+
+// Beside the texts in other languages, one in englishOneIn English tweets is learned from, with the weight englishBeside.
+const (
+	englishBeside = 0.4
+	englishOneIn  = 5
+)
+
+// examples returns what is to be learned from: the texts that are not put aside and that take keeps.
+func (j *job) examples(sets []*set, take func(text string) bool) []example {
+	reader := (&builtin.Weights{Lexicon: j.lexicon}).NewReader()
+	var out []example
+	for _, s := range sets {
+		domain, weight, ok := j.domainOf(s)
+		if !ok || weight == 0 || s.validate {
+			continue
+		}
+		beside := j.salts != nil && j.domains[domain] == builtin.English
+		var counts [evaluate.Labels]int
+		total := 0
+		for _, t := range s.texts {
+			if !t.aside && take(t.text) {
+				counts[t.label]++
+				total++
+			}
+		}
+		for i, t := range s.texts {
+			if t.aside || !take(t.text) || beside && i%englishOneIn != 0 || !reader.Read(t.text) {
+				continue
+			}
+			f := reader.Features(j.language(domain))
+			balance := float32(total) / evaluate.Labels / float32(counts[t.label])
+			out = append(out, example{
+				words: slices.Clone(f.Words), chars: slices.Clone(f.Chars), dense: f.Dense, label: t.label, domain: domain, weight: weight * balance,
+			})
+		}
+	}
+	return out
+}
+
+// learn learns from examples with all seeds and returns what they have in the mean, one for each table.
+func (j *job) learn(examples []example) []*folded {
+	var tables []*folded
+	var of [][]int
+	if j.salts != nil {
+		of = [][]int{nil}
+		for d := range j.domains {
+			of[0] = append(of[0], d)
+		}
+	} else {
+		for d := range j.domains {
+			of = append(of, []int{d})
+		}
+	}
+	for _, domains := range of {
+		tables = append(tables, newFolded(j.bits, domains))
+	}
+	for seed := range j.seeds {
+		l := newLearner(j.settings, len(j.domains), j.salts, uint64(seed+1))
+		began := time.Now()
+		l.fit(examples, func(epoch int, loss float64) {
+			fmt.Fprintf(j.log, "%s: seed %d of %d, epoch %d of %d: loss %.4f, %s\n", j.name, seed+1, j.seeds, epoch, j.epochs, loss, time.Since(began).Round(time.Second))
+		})
+		for i, domains := range of {
+			l.fold(tables[i], domains, 1/float32(j.seeds))
+		}
+	}
+	return tables
+}
+
+// points returns the raw logits of texts in a domain, by a model.
+func (j *job) points(m *builtin.Model, domain int, head *builtin.Head, texts []text) []point {
+	reader := (&builtin.Weights{Lexicon: j.lexicon}).NewReader()
+	language := j.language(domain)
+	var out []point
+	for _, t := range texts {
+		if !reader.Read(t.text) {
+			continue
+		}
+		f := reader.Features(language)
+		out = append(out, point{raw: m.Raw(f, head, builtin.Salt(language)), label: t.label, text: t.text})
+	}
+	return out
+}
+
+// validation returns the texts of a domain that are put aside, by set.
+func (j *job) validation(sets []*set, domain int) map[string][]text {
+	out := map[string][]text{}
+	for _, s := range sets {
+		if d, _, ok := j.domainOf(s); !ok || d != domain {
+			continue
+		}
+		for _, t := range s.texts {
+			if t.aside {
+				out[s.name] = append(out[s.name], t)
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/builtin"
+)
+
+// writeData writes texts of two kinds in which one word tells the label, and returns their folder.
+func writeData(t *testing.T) string {
+	t.Helper()
+	folder := t.TempDir()
+	for _, kind := range []string{"tweet", "chat"} {
+		var b strings.Builder
+		for i := range 600 {
+			label, word := [...]string{"negative", "neutral", "positive"}[i%3], [...]string{"blargh", "mumble", "yippee"}[i%3]
+			fmt.Fprintf(&b, "%s\tthe %s thing number w%d is here %s%d\n", label, word, i, kind, i*i)
+		}
+		if err := os.WriteFile(filepath.Join(folder, kind+"_ours.tsv"), []byte(b.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return folder
+}
+
+func TestTrainLearnsOwnTexts(t *testing.T) {
+	data := writeData(t)
+	var written [2]map[string][]byte
+	for i := range written {
+		out := t.TempDir()
+		if err := run(t.Context(), []string{"--data", data, "--out", out, "--bits", "12", "--epochs", "2", "--seeds", "1", "--date", "2026-01-02"}, io.Discard, io.Discard); err != nil {
+			t.Fatal(err)
+		}
+		written[i] = map[string][]byte{}
+		for _, name := range []string{"tweet.bin", "dev.bin", "chat.bin", builtin.WorldFile, builtin.LexiconFile, builtin.DetectorFile, cardFile} {
+			file, err := os.ReadFile(filepath.Join(out, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			written[i][name] = file
+		}
+		checkLearned(t, out)
+	}
+	for name := range written[0] {
+		if !bytes.Equal(written[0][name], written[1][name]) {
+			t.Errorf("%s differs between two trainings with the same data and flags", name)
+		}
+	}
+	card := string(written[0][cardFile])
+	for _, want := range []string{"chat_ours", "2026-01-02", "Known weaknesses", "chat, each half by the other"} {
+		if !strings.Contains(card, want) {
+			t.Errorf("the card has no %q:\n%s", want, card)
+		}
+	}
+}
+
+func checkLearned(t *testing.T, folder string) {
+	t.Helper()
+	w, err := builtin.Load(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := w.NewReader()
+	for text, want := range map[string]int{"the blargh thing is here": builtin.Negative, "the mumble thing is here": builtin.Neutral, "the yippee thing is here": builtin.Positive} {
+		r.Read(text)
+		for _, kind := range []builtin.Kind{builtin.Tweet, builtin.Chat} {
+			if got, ok := r.Score(kind, builtin.English); !ok || got.Class() != want || !strings.HasPrefix(got.Model.Version, "2026-01-02-") {
+				t.Errorf("%v %q: %v by %s, want class %d", kind, text, got.Probabilities, got.Model.Version, want)
+			}
+		}
+	}
+	if m := w.Kinds[builtin.Dev]; strings.HasPrefix(m.Version, "2026-01-02-") {
+		t.Error("developers' model is new, want the one that there was: there are no texts")
+	}
+}
+
+func TestEvaluatePrintsBothBackends(t *testing.T) {
+	var out strings.Builder
+	if err := run(t.Context(), []string{"--data", writeData(t), "--evaluate"}, &out, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"| chat: chat_ours |", "| tweet: tweet_ours, VADER |"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("stdout has no %q:\n%s", want, out.String())
+		}
+	}
+}
+
+func TestTrainSaysWhatIsWrong(t *testing.T) {
+	write := func(name, content string) string {
+		folder := t.TempDir()
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return folder
+	}
+	for _, test := range []struct {
+		name string
+		args []string
+		says string
+	}{
+		{"no data", nil, "--data"},
+		{"no files", []string{"--data", t.TempDir()}, "no files *.tsv"},
+		{"a name of no kind", []string{"--data", write("ours.tsv", "positive\tx\n")}, "<kind>_<name>.tsv"},
+		{"no label", []string{"--data", write("chat_ours.tsv", "positive\tx\ngood\ty\n")}, "chat_ours.tsv:2"},
+		{"too few", []string{"--data", write("chat_ours.tsv", "positive\tx\n"), "--bits", "10", "--epochs", "1"}, "texts to calibrate on"},
+		{"bits", []string{"--data", "x", "--bits", "30"}, "--bits 30"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			err := run(t.Context(), test.args, io.Discard, io.Discard)
+			if err == nil || !strings.Contains(err.Error(), test.says) {
+				t.Errorf("%v, want an error with %q", err, test.says)
+			}
+		})
+	}
+}
+
+func TestTextsThatAreAsideAreNotTrainedOn(t *testing.T) {
+	folder := t.TempDir()
+	for name, content := range map[string]string{
+		"tweet_a.tsv":     "positive\t@ann SO good!!\npositive\tother\n",
+		"tweet_b_val.tsv": "positive\tso good https://x.example\n",
+	} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sets, err := load(folder, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range sets {
+		for _, text := range s.texts {
+			if !text.aside && strings.Contains(text.text, "good") {
+				t.Errorf("%s trains on %q, which is in another set for validation", s.name, text.text)
+			}
+		}
+	}
+}
