@@ -69,6 +69,22 @@ type SourceStatus struct {
 	// +kubebuilder:validation:MaxLength=1024
 	// +optional
 	Message string `json:"message,omitempty"`
+
+	// What was said in this time was not read back, because the source stood still for longer than it reaches back:
+	// Slack by backfill, X by the 7 days of its search. The latest such time; absent if there was none.
+	// +optional
+	Gap *SourceGap `json:"gap,omitempty"`
+}
+
+// SourceGap is a time of which a source did not read what was said.
+type SourceGap struct {
+	// When it had last noted how far it had read; after a crash it may have read some more.
+	// +required
+	From metav1.Time `json:"from"`
+
+	// From when on it has read again.
+	// +required
+	To metav1.Time `json:"to"`
 }
 
 // SourceState is what a source is.

@@ -24,6 +24,9 @@ type books struct {
 	claims  map[string]topics.Claim
 	applied topics.Applied
 	health  map[string]said // by key
+	// checkpoints are when each source last said how far it has read, jumps the latest long times between two of those.
+	checkpoints map[string]time.Time
+	jumps       map[string]status.Gap
 	// progress is when each group last moved.
 	progress map[string]moved
 	// corrupt are the keys of records that could not be read, and why.
@@ -41,7 +44,7 @@ type moved struct {
 }
 
 func newBooks() *books {
-	return &books{claims: map[string]topics.Claim{}, health: map[string]said{}, progress: map[string]moved{}, corrupt: map[string]error{}}
+	return &books{claims: map[string]topics.Claim{}, health: map[string]said{}, checkpoints: map[string]time.Time{}, jumps: map[string]status.Gap{}, progress: map[string]moved{}, corrupt: map[string]error{}}
 }
 
 // enter takes a record of the state topic into the books.
@@ -51,6 +54,8 @@ func (b *books) enter(r kafka.Record, now time.Time) {
 	switch {
 	case strings.HasPrefix(key, healthPrefix):
 		err = b.enterHealth(key, r, now)
+	case strings.HasPrefix(key, checkpointPrefix):
+		err = b.enterCheckpoint(r)
 	case topics.IsClaim(key):
 		delete(b.claims, key)
 		if r.Value != nil {

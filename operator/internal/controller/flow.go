@@ -28,7 +28,7 @@ func (p *pass) flow(ctx context.Context) {
 		return
 	}
 	m.unseen, p.saw.Unseen = time.Time{}, time.Time{}
-	p.saw.Flow = &status.Flow{Components: m.books.components(p.Now())}
+	p.saw.Flow = &status.Flow{Components: m.books.components(p.Now()), Gaps: m.books.gaps(p.pipeline.Spec.Sources)}
 	p.progress(ctx)
 }
 
@@ -38,6 +38,9 @@ func (p *pass) lost() {
 		p.memory.unseen = p.Now()
 	}
 	p.saw.Unseen = p.memory.unseen
+	if p.pipeline.Spec.Suspend || p.Now().Sub(p.memory.unseen) >= status.HoldDown {
+		clear(p.memory.books.progress) // who was not looked at for long has not stood still since
+	}
 }
 
 // progress notes how far the groups are, or why that cannot be seen.
@@ -56,6 +59,7 @@ func (p *pass) progress(ctx context.Context) {
 	m.blind = time.Time{}
 	for _, g := range groups {
 		flow.Groups = append(flow.Groups, p.group(g, progress[g.ID]))
+		p.announceOvertaken(g, progress[g.ID].Overtaken)
 	}
 }
 

@@ -36,6 +36,8 @@ type memory struct {
 	unseen, blind, unlisted time.Time
 	// finished is true once the finalizer has done its work: nothing is written to Kafka any more.
 	finished bool
+	// overtaken is how many records of each group's topic were lost to it when that was last seen.
+	overtaken map[string]int64
 	// wrote is when the status was last written.
 	wrote time.Time
 	// scaling is of KEDA's objects. rolledOut is the hash of the scorer's Deployment that its controller has seen last.
@@ -43,7 +45,9 @@ type memory struct {
 	rolledOut string
 }
 
-func newMemory(now time.Time) *memory { return &memory{books: newBooks(), unseen: now} }
+func newMemory(now time.Time) *memory {
+	return &memory{books: newBooks(), unseen: now, overtaken: map[string]int64{}}
+}
 
 // failed notes that Kafka did not answer, and when to ask again: after 2 s, twice that, and so on up to a minute.
 func (m *memory) failed(now time.Time) {

@@ -13,6 +13,12 @@ var leftBehind = prometheus.NewCounter(prometheus.CounterOpts{
 	Help: "Pipelines with deletionPolicy Delete that were deleted while their topics could not be.",
 })
 
+// gapsFound counts what sources could not read back.
+var gapsFound = prometheus.NewCounter(prometheus.CounterOpts{
+	Name: "feedback_operator_gaps_total",
+	Help: "Times that a source stood still for longer than it reaches back.",
+})
+
 // newBuildInfo is a gauge that is always 1; its labels tell what runs, as those of the services do.
 func newBuildInfo() prometheus.Collector {
 	b := version.Read()
@@ -24,4 +30,4 @@ func newBuildInfo() prometheus.Collector {
 	return g
 }
 
-func init() { metrics.Registry.MustRegister(leftBehind, newBuildInfo()) }
+func init() { metrics.Registry.MustRegister(leftBehind, gapsFound, newBuildInfo()) }

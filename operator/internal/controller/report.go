@@ -39,6 +39,7 @@ func (p *pass) announce(before v1alpha1.FeedbackPipelineStatus) {
 	if was == nil || was.Status != is.Status || was.Reason != is.Reason {
 		p.event(p.pipeline, eventType(is.Status == metav1.ConditionTrue || is.Reason == status.ReasonSuspended || was == nil), is.Reason, is.Message)
 	}
+	p.announceGaps(before.Sources)
 	states := map[string]v1alpha1.SourceState{}
 	for _, s := range before.Sources {
 		states[s.Name] = s.State

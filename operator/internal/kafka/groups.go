@@ -17,6 +17,8 @@ import (
 type Progress struct {
 	// Lag is how many records it has still to read.
 	Lag int64
+	// Overtaken is how many records after its committed offsets were deleted by retention: it will never read them.
+	Overtaken int64
 	// Committed is the sum of its committed offsets: it grows with each commit.
 	Committed int64
 }
@@ -81,6 +83,9 @@ func (c *Client) progress(ctx context.Context, g desired.Group, spots []spot, en
 	}
 	for _, s := range behind {
 		sum.Lag += max(0, ends[s]-max(committed[s], first[s]))
+		if committed[s] > 0 { // one that never committed begins where it is told to
+			sum.Overtaken += max(0, first[s]-committed[s])
+		}
 	}
 	return sum, nil
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	kafkago "github.com/segmentio/kafka-go"
+
 	"github.com/feedback-pipelines/feedback-pipelines/operator/internal/kafka"
 )
 
@@ -56,6 +58,13 @@ func TestSecureConnections(t *testing.T) {
 		return s
 	}
 	mutual := over(kafka.Settings{Certificate: file(t, "KAFKA_TEST_CLIENT_CERT"), PrivateKey: file(t, "KAFKA_TEST_CLIENT_KEY")})
+	r := rights{t, &kafkago.Client{Addr: kafkago.TCP(strings.Split(env(t, "KAFKA_TEST_BOOTSTRAP"), ",")...), Timeout: 10 * time.Second}}
+	client := kafkago.ACLEntry{ // who shows a certificate is its subject
+		ResourceType: kafkago.ResourceTypeTopic, ResourceName: "nowhere", ResourcePatternType: kafkago.PatternTypeLiteral,
+		Principal: "User:CN=client", Host: "*", Operation: kafkago.ACLOperationTypeDescribe, PermissionType: kafkago.ACLPermissionTypeAllow,
+	}
+	r.grant(client)
+	t.Cleanup(func() { r.revoke(client) })
 	for _, tt := range []struct {
 		name, listener string
 		settings       kafka.Settings

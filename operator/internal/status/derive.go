@@ -171,6 +171,9 @@ func (d *derivation) ready(topics, workloads, sources, notifier verdict) verdict
 	if d.p.Spec.Suspend && d.o.Refused == nil {
 		return bad(ReasonSuspended, "the pipeline is suspended (spec.suspend)")
 	}
+	if d.waits(topics) {
+		return topics
+	}
 	all := []verdict{workloads, topics, sources, d.scorer(), notifier, d.stuck()}
 	if workloads.unready {
 		all = append(all[1:], workloads)
@@ -191,6 +194,11 @@ func (d *derivation) ready(topics, workloads, sources, notifier verdict) verdict
 		}
 	}
 	return good(ReasonFlowing, "feedback flows")
+}
+
+// waits tells whether there are workloads that are not made before the topics are there.
+func (d *derivation) waits(topics verdict) bool {
+	return d.o.Refused == nil && topics.status != metav1.ConditionTrue && slices.ContainsFunc(d.o.Workloads, func(w Workload) bool { return w.Missing })
 }
 
 func (d *derivation) stuck() verdict {
@@ -219,6 +227,8 @@ func (d *derivation) reconciling(topics, workloads, sources, notifier verdict) *
 		return nil
 	case d.stalled() != nil:
 		return nil
+	case d.waits(topics):
+		return new(good(topics.reason, topics.message))
 	case workloads.status != metav1.ConditionTrue:
 		return new(good(workloads.reason, workloads.message))
 	case topics.status != metav1.ConditionTrue && !d.p.Spec.Suspend:

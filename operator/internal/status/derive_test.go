@@ -68,6 +68,14 @@ func topics(reason string, unreachable bool) func(*status.Observation, *v1alpha1
 	}
 }
 
+// first is what else is so before anything was made.
+func first(change func(*status.Observation, *v1alpha1.FeedbackPipeline)) func(*status.Observation, *v1alpha1.FeedbackPipeline) {
+	return func(o *status.Observation, p *v1alpha1.FeedbackPipeline) {
+		o.Workloads[0], o.Flow = status.Workload{Name: "azure-scorer", Missing: true, Wanted: 1}, nil
+		change(o, p)
+	}
+}
+
 // TestDerive is the table of docs/spec/feedbackpipeline.md, row by row.
 func TestDerive(t *testing.T) {
 	tests := []struct {
@@ -89,6 +97,9 @@ func TestDerive(t *testing.T) {
 		{"Kafka unreachable", topics(status.ReasonUnreachable, true), "Unknown KafkaUnreachable", "KafkaUnreachable", ""},
 		{"Kafka denies", topics(status.ReasonDenied, false), "False KafkaDenied", "KafkaDenied", ""},
 		{"Kafka refuses", topics(status.ReasonRefused, false), "False KafkaRefused", "KafkaRefused", ""},
+		{"Kafka unreachable at the first start", first(topics(status.ReasonUnreachable, true)), "Unknown KafkaUnreachable", "KafkaUnreachable", ""},
+		{"Kafka denies at the first start", first(topics(status.ReasonDenied, false)), "False KafkaDenied", "KafkaDenied", ""},
+		{"no Secret at the first start", first(refused(status.ReasonMissing)), "False ReferenceMissing", "", "ReferenceMissing"},
 		{"topics of another", topics(status.ReasonNotOwner, false), "False NotOwner", "", "NotOwner"},
 		{"topics not looked at", func(o *status.Observation, _ *v1alpha1.FeedbackPipeline) { o.Topics = nil }, "Unknown NotChecked", "NotChecked", ""},
 		{"drift", func(o *status.Observation, _ *v1alpha1.FeedbackPipeline) { o.Topics.Drift = []string{"so"} }, "True Flowing", "", ""},

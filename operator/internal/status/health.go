@@ -39,6 +39,7 @@ func (d *derivation) sources() verdict {
 	active, healthy := 0, 0
 	for _, s := range d.p.Spec.Sources {
 		now := d.source(s)
+		now.Gap = d.gap(s.Name)
 		all = append(all, now)
 		if now.LastEventTime != nil && (d.next.LastEventTime == nil || d.next.LastEventTime.Before(now.LastEventTime)) {
 			d.next.LastEventTime = now.LastEventTime
@@ -107,6 +108,21 @@ func (d *derivation) source(s v1alpha1.Source) v1alpha1.SourceStatus {
 		return last
 	}
 	return v1alpha1.SourceStatus{Name: s.Name, State: v1alpha1.SourceUnknown, Reason: ReasonNoHealth, Message: d.silence(), LastEventTime: last.LastEventTime}
+}
+
+// gap is what a source could not read back, as it is seen now or stands in the status.
+func (d *derivation) gap(source string) *v1alpha1.SourceGap {
+	if d.o.Flow != nil {
+		if g, ok := d.o.Flow.Gaps[source]; ok {
+			return &v1alpha1.SourceGap{From: metav1.NewTime(g.From.Truncate(time.Second)), To: metav1.NewTime(g.To.Truncate(time.Second))}
+		}
+	}
+	for _, before := range d.p.Status.Sources {
+		if before.Name == source {
+			return before.Gap
+		}
+	}
+	return nil
 }
 
 // look returns what a component said of itself. It is current where it was said within Stale; held where it is no

@@ -80,6 +80,8 @@ type Workload struct {
 type Flow struct {
 	// Components are what each has said of itself last, by name: slack-ingest/community, sentiment-scorer, notifier.
 	Components map[string]Component
+	// Gaps are what sources could not read back, by the name of the source.
+	Gaps map[string]Gap
 	// Groups are the consumer groups, in the order of the spec; none where Blind is set.
 	Groups []Group
 	// Blind is why the groups' offsets could not be read, since then; nil where they could.
@@ -100,6 +102,9 @@ type Component struct {
 	// Overdue are the routes with events that should have been told already.
 	Overdue []string
 }
+
+// Gap is a time of which a source did not read what was said.
+type Gap struct{ From, To time.Time }
 
 // Group is how far a consumer group is.
 type Group struct {
