@@ -47,12 +47,12 @@ func TestAutoscalingCredentials(t *testing.T) {
 		{"plain text", v1alpha1.Kafka{}, "", "", nil},
 		{"PLAIN", v1alpha1.Kafka{SASL: &v1alpha1.KafkaSASL{Mechanism: "PLAIN", CredentialsSecretRef: user}}, "plaintext", "",
 			map[string]string{"username": "secret user/name", "password": "secret user/word"}},
-		{"SCRAM-SHA-256 over TLS", v1alpha1.Kafka{TLS: &v1alpha1.KafkaTLS{CARef: ca}, SASL: &v1alpha1.KafkaSASL{Mechanism: "SCRAM-SHA-256", CredentialsSecretRef: user}}, "scram_sha256", "enable",
+		{"SCRAM-SHA-256 over TLS", v1alpha1.Kafka{TLS: &v1alpha1.ClientTLS{CARef: ca}, SASL: &v1alpha1.KafkaSASL{Mechanism: "SCRAM-SHA-256", CredentialsSecretRef: user}}, "scram_sha256", "enable",
 			map[string]string{"username": "secret user/name", "password": "secret user/word", "ca": "secret ca/ca.pem"}},
 		{"SCRAM-SHA-512", v1alpha1.Kafka{SASL: &v1alpha1.KafkaSASL{Mechanism: "SCRAM-SHA-512", CredentialsSecretRef: user}}, "scram_sha512", "",
 			map[string]string{"username": "secret user/name", "password": "secret user/word"}},
-		{"the system's authorities", v1alpha1.Kafka{TLS: &v1alpha1.KafkaTLS{}}, "", "enable", nil},
-		{"a client's certificate", v1alpha1.Kafka{TLS: &v1alpha1.KafkaTLS{
+		{"the system's authorities", v1alpha1.Kafka{TLS: &v1alpha1.ClientTLS{}}, "", "enable", nil},
+		{"a client's certificate", v1alpha1.Kafka{TLS: &v1alpha1.ClientTLS{
 			CARef:                      &v1alpha1.CAReference{Kind: "ConfigMap", Name: "ca", Key: "ca.crt"},
 			ClientCertificateSecretRef: &v1alpha1.ClientCertificateReference{Name: "client", CertificateKey: "user.crt", PrivateKeyKey: "user.key"},
 		}}, "", "enable", map[string]string{"ca": "configMap ca/ca.crt", "cert": "secret client/user.crt", "key": "secret client/user.key"}},

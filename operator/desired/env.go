@@ -70,7 +70,7 @@ func (e *environment) kafka(k v1alpha1.Kafka) {
 		e.set("KAFKA_TLS_ENABLED", "true")
 	}
 	if k.TLS != nil {
-		e.tls(*k.TLS)
+		e.tls("KAFKA_TLS_", *k.TLS)
 	}
 	switch {
 	case eventHubs:
@@ -84,16 +84,17 @@ func (e *environment) kafka(k v1alpha1.Kafka) {
 	}
 }
 
-func (e *environment) tls(t v1alpha1.KafkaTLS) {
+// tls sets what proves whom we speak to and who we are; prefix begins the variables' names.
+func (e *environment) tls(prefix string, t v1alpha1.ClientTLS) {
 	if ca := t.CARef; ca != nil {
 		if ca.Kind == "ConfigMap" {
-			e.configMap("KAFKA_TLS_CA", ca.Name, ca.Key)
+			e.configMap(prefix+"CA", ca.Name, ca.Key)
 		} else {
-			e.secret("KAFKA_TLS_CA", ca.Name, ca.Key)
+			e.secret(prefix+"CA", ca.Name, ca.Key)
 		}
 	}
 	if cert := t.ClientCertificateSecretRef; cert != nil {
-		e.secret("KAFKA_TLS_CERTIFICATE", cert.Name, cert.CertificateKey)
-		e.secret("KAFKA_TLS_KEY", cert.Name, cert.PrivateKeyKey)
+		e.secret(prefix+"CERTIFICATE", cert.Name, cert.CertificateKey)
+		e.secret(prefix+"KEY", cert.Name, cert.PrivateKeyKey)
 	}
 }

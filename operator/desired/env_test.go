@@ -24,6 +24,8 @@ func everything(t *testing.T) []*v1alpha1.FeedbackPipeline {
 				ConnectionStringSecretRef: v1alpha1.ConnectionStringReference{Name: "hubs", Key: "connection-string"},
 			}}
 		}),
+		sample(t, "full", func(p *v1alpha1.FeedbackPipeline) { p.Spec.Scorer = byServer(p.Spec.Kafka.TLS) }),
+		sample(t, "full", func(p *v1alpha1.FeedbackPipeline) { p.Spec.Scorer = byAzure() }),
 	}
 }
 

@@ -1,8 +1,6 @@
 package desired
 
 import (
-	"strings"
-
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -24,7 +22,7 @@ func scorer(p *v1alpha1.FeedbackPipeline, o Options) []client.Object {
 		ports:     []corev1.ContainerPort{{Name: "grpc", ContainerPort: grpcPort}},
 		requests:  requests("100m", "64Mi"),
 	}
-	backend(p.Spec.Scorer, &w.env)
+	w.env.backend(p.Spec.Scorer)
 	w.env.set("GROUP_ID", scorerGroup(p))
 	w.env.set("START_OFFSET", string(p.Spec.StartOffset))
 	w.env.set("GRPC_LISTEN_ADDRESS", listen(grpcPort))
@@ -38,22 +36,6 @@ func scorer(p *v1alpha1.FeedbackPipeline, o Options) []client.Object {
 	return []client.Object{
 		w.deployment(o),
 		w.service(corev1.ServicePort{Name: grpc, Port: grpcPort, AppProtocol: &grpc}),
-	}
-}
-
-// backend sets what scores, and how.
-func backend(s v1alpha1.Scorer, env *environment) {
-	if v := s.Vader; v != nil {
-		env.set("SCORER_BACKEND", "vader")
-		env.set("SCORER_ASSUME_LANGUAGE", v.AssumeLanguage)
-		return
-	}
-	env.set("SCORER_BACKEND", "builtin")
-	env.set("SCORER_ASSUME_LANGUAGE", s.Builtin.AssumeLanguage)
-	env.set("SCORER_BUILTIN_SLACK_KIND", string(s.Builtin.SlackKind))
-	env.set("SCORER_BUILTIN_X_KIND", string(s.Builtin.XKind))
-	if len(s.Builtin.NeutralTerms) > 0 {
-		env.set("SCORER_BUILTIN_NEUTRAL_TERMS", strings.Join(s.Builtin.NeutralTerms, ","))
 	}
 }
 

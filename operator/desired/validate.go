@@ -13,7 +13,7 @@ import (
 // their ASCII letters and speak of a whole list; what is said here names the field.
 const (
 	oneSourceKind  = "a source has exactly one kind; set one of slack, twitter"
-	oneBackend     = "a scorer has exactly one backend; set builtin: {} or vader: {}, or leave out scorer for the default"
+	oneBackend     = "a scorer has exactly one backend; set one of builtin, vader, grpc, azure, for example builtin: {}, or leave out scorer for the default"
 	oneSink        = "a route has exactly one sink; set slack"
 	unknownSource  = "a route's match.sources names a source that spec.sources does not have; use the name of one of spec.sources"
 	sourceIsSink   = "a channel is both a source and the sink of a route, so the pipeline would feed itself; give the route another channel (in different workspaces: name one of them by its id)"
@@ -73,7 +73,13 @@ func checkKinds(p *v1alpha1.FeedbackPipeline, spec *field.Path) field.ErrorList 
 			errs = append(errs, field.Invalid(spec.Child("sources").Index(i), s.Name, oneSourceKind))
 		}
 	}
-	if (p.Spec.Scorer.Builtin == nil) == (p.Spec.Scorer.Vader == nil) {
+	backends := 0
+	for _, set := range []bool{p.Spec.Scorer.Builtin != nil, p.Spec.Scorer.Vader != nil, p.Spec.Scorer.GRPC != nil, p.Spec.Scorer.Azure != nil} {
+		if set {
+			backends++
+		}
+	}
+	if backends != 1 {
 		errs = append(errs, field.Invalid(spec.Child("scorer"), "", oneBackend))
 	}
 	for i, r := range p.Spec.Routes {

@@ -74,12 +74,16 @@ func (c grpcConfig) tls() (*tls.Config, error) {
 	return run.ClientTLS("SCORER_GRPC_TLS_", c.TLSCA, c.TLSCertificate, c.TLSKey)
 }
 
-func (c grpcConfig) open() (sentiment.Backend, error) {
+func (c grpcConfig) open(assumeLanguage string) (sentiment.Backend, error) {
 	secure, err := c.tls()
 	if err != nil {
 		return nil, err
 	}
-	return remote.Open(remote.Options{Address: c.Address, TLS: secure, Timeout: c.Timeout, Documents: c.MaxDocuments})
+	languages, err := sentiment.NewIdentifier(assumeLanguage)
+	if err != nil {
+		return nil, err
+	}
+	return remote.Open(remote.Options{Address: c.Address, TLS: secure, Timeout: c.Timeout, Documents: c.MaxDocuments, Identify: languages.Identify})
 }
 
 // azureConfig says which Azure resource scores, where the backend is azure.
@@ -108,7 +112,7 @@ func (c azureConfig) validate() error {
 func (c *config) open() (sentiment.Backend, error) {
 	switch c.Backend {
 	case remote.Name:
-		return c.GRPC.open()
+		return c.GRPC.open(c.AssumeLanguage)
 	case azure.Name:
 		return azure.Open(c.Azure.options())
 	}

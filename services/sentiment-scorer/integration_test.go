@@ -179,6 +179,57 @@ func TestScorerFromTopicToTopic(t *testing.T) {
 	p.checkStop(t)
 }
 
+// TestScorerAsksAServerThatWasAway: while the server is away nothing is scored, lost or a dead letter, and health says
+// what is missing; when it is there, all is scored by it.
+func TestScorerAsksAServerThatWasAway(t *testing.T) {
+	address := freeAddress(t)
+	p := startProcess(t, "SCORER_BACKEND=grpc", "SCORER_GRPC_ADDRESS="+address, "SCORER_GRPC_TIMEOUT=1s")
+	eventually(t, "readiness", func() bool { code, _ := p.get("/readyz"); return code == http.StatusOK })
+	var batch []kafka.Record
+	for i, text := range []string{"I love it", "I hate it", ""} {
+		e := &feedbackv1.Event{Id: fmt.Sprintf("slack:T:C:%d", i), Source: "community", Text: text, Deleted: text == ""}
+		r, err := feedback.EventRecord(p.topics.Feedback, feedback.Protobuf, e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		batch = append(batch, r)
+	}
+	if err := p.client.Write(t.Context(), batch...); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "health that names the server", func() bool {
+		for _, r := range p.scan(t, p.topics.State) {
+			if strings.Contains(string(r.Value), "the scoring server "+address) {
+				return true
+			}
+		}
+		return false
+	})
+	if dead := p.scan(t, p.topics.DeadLetters); len(dead) > 0 {
+		t.Fatalf("%d dead letters while the server was away, want none", len(dead))
+	}
+	lis, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, _ := newGRPC(newServer(vader(t)), nil)
+	go func() { _ = g.Serve(lis) }()
+	t.Cleanup(g.Stop)
+	eventually(t, "scored events", func() bool { return len(p.scan(t, p.topics.Scored)) == len(batch) })
+	for _, r := range p.scan(t, p.topics.Scored) {
+		s, err := feedback.DecodeScored(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m := s.GetSentiment(); !s.GetEvent().GetDeleted() && (m.Score == nil || !strings.HasPrefix(m.GetModel(), "vader/")) {
+			t.Errorf("%s: %v, want it scored by the server", s.GetEvent().GetId(), m)
+		}
+	}
+	if dead := p.scan(t, p.topics.DeadLetters); len(dead) > 0 {
+		t.Errorf("%d dead letters, want none", len(dead))
+	}
+}
+
 func (p *process) checkGRPC(t *testing.T) {
 	t.Helper()
 	conn, err := grpc.NewClient(p.grpc, grpc.WithTransportCredentials(insecure.NewCredentials()))

@@ -90,6 +90,7 @@ func consume(ctx, work context.Context, p *run.Process, cfg *config, client *kaf
 			Group: cfg.GroupID, Topic: t.Feedback, Start: cfg.StartOffset, Progress: progress,
 		},
 		Handle:      s.handle,
+		Telling:     telling,
 		DeadLetters: t.DeadLetters,
 		Log:         p.Log,
 		Health:      reporter,

@@ -96,6 +96,12 @@ func (s *scorer) score(ctx context.Context, events []*feedbackv1.Event) ([]*feed
 	return out, nil
 }
 
+// telling tells whether a record that passes shows that the backend works: it has a text to score.
+func telling(r kafka.Record) bool {
+	e, err := feedback.DecodeEvent(r)
+	return err == nil && !e.GetDeleted() && strings.TrimSpace(e.GetText()) != ""
+}
+
 func deleted(e *feedbackv1.Event) *feedbackv1.Sentiment {
 	language := e.GetLanguage()
 	if language == "" {

@@ -72,7 +72,7 @@ func (c *cluster) create(k *kafka) {
 	must(c.T, c.Create(c.Context(), &v1alpha1.FeedbackPipeline{ObjectMeta: c.meta(pipeline), Spec: v1alpha1.FeedbackPipelineSpec{
 		Kafka: v1alpha1.Kafka{
 			BootstrapServers: strings.Split(k.env[broker.EnvSASLTLSBootstrap], ","),
-			TLS:              &v1alpha1.KafkaTLS{CARef: &v1alpha1.CAReference{Name: "ca"}},
+			TLS:              &v1alpha1.ClientTLS{CARef: &v1alpha1.CAReference{Name: "ca"}},
 			SASL:             &v1alpha1.KafkaSASL{Mechanism: "SCRAM-SHA-512", CredentialsSecretRef: &v1alpha1.UserReference{Name: "kafka"}},
 		},
 		Topics: v1alpha1.Topics{Partitions: 3, ReplicationFactor: new(int32(1))},

@@ -15,20 +15,20 @@ type Kafka struct {
 	// Encrypts connections. Default: none, unless sasl.eventHubs is set, which always encrypts.
 	// `tls: {}` trusts the system's certificate authorities.
 	// +optional
-	TLS *KafkaTLS `json:"tls,omitempty"`
+	TLS *ClientTLS `json:"tls,omitempty"`
 
 	// Authenticates by name and password or by an Event Hubs connection string. Default: none.
 	// +optional
 	SASL *KafkaSASL `json:"sasl,omitempty"`
 }
 
-// KafkaTLS is how connections to the broker are encrypted.
-type KafkaTLS struct {
+// ClientTLS is how connections to a server are encrypted: whom it is trusted to be, and who we are.
+type ClientTLS struct {
 	// The certificate authorities to trust (PEM) instead of the system's.
 	// +optional
 	CARef *CAReference `json:"caRef,omitempty"`
 
-	// The client's certificate and key (PEM), for brokers that ask for one. The default keys are those of
+	// The client's certificate and key (PEM), for servers that ask for one. The default keys are those of
 	// cert-manager's Secrets; a Strimzi KafkaUser has user.crt and user.key.
 	// +optional
 	ClientCertificateSecretRef *ClientCertificateReference `json:"clientCertificateSecretRef,omitempty"`

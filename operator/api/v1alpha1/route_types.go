@@ -2,7 +2,7 @@ package v1alpha1
 
 // Scorer is how events are scored. Exactly one backend is set; more backends will be more fields.
 //
-// +kubebuilder:validation:XValidation:rule="[has(self.builtin), has(self.vader)].filter(set, set).size() == 1",message="a scorer has exactly one backend; set builtin: {} or vader: {}, or leave out scorer for the default"
+// +kubebuilder:validation:XValidation:rule="[has(self.builtin), has(self.vader), has(self.grpc), has(self.azure)].filter(set, set).size() == 1",message="a scorer has exactly one backend; set one of builtin, vader, grpc, azure, for example builtin: {}, or leave out scorer for the default"
 // +kubebuilder:validation:XValidation:rule="!(has(self.replicas) && has(self.autoscaling))",message="a scorer has replicas or autoscaling, not both; remove one"
 type Scorer struct {
 	// Models that are part of the scorer: English, and Arabic, French, German, Italian, Portuguese and Spanish. The default.
@@ -12,6 +12,14 @@ type Scorer struct {
 	// VADER: a lexicon and rules for English, for comparison.
 	// +optional
 	Vader *VaderScorer `json:"vader,omitempty"`
+
+	// A server that implements SentimentScorerService.
+	// +optional
+	GRPC *GRPCScorer `json:"grpc,omitempty"`
+
+	// Azure AI Language, or a service that speaks the older Text Analytics v2.0.
+	// +optional
+	Azure *AzureScorer `json:"azure,omitempty"`
 
 	// Replicas of the scorer, 1 to 1000. More than there are partitions stand idle. Default: left to the Deployment (1)
 	// or to an autoscaler.

@@ -66,7 +66,7 @@ func reach(listener, ca, client, user string) func(*v1alpha1.FeedbackPipeline) {
 		p.Spec.Topics.DeletionPolicy = v1alpha1.DeletionDelete
 		p.Spec.Kafka = v1alpha1.Kafka{BootstrapServers: []string{strings.Replace(first, "127.0.0.1", "localhost", 1)}}
 		if ca != "" {
-			p.Spec.Kafka.TLS = &v1alpha1.KafkaTLS{CARef: &v1alpha1.CAReference{Kind: "Secret", Name: ca}}
+			p.Spec.Kafka.TLS = &v1alpha1.ClientTLS{CARef: &v1alpha1.CAReference{Kind: "Secret", Name: ca}}
 		}
 		if client != "" {
 			p.Spec.Kafka.TLS.ClientCertificateSecretRef = &v1alpha1.ClientCertificateReference{Name: client}

@@ -144,7 +144,7 @@ func (o *operation) create() {
 	o.pipeline = pipeline(o.name, "azure", o.broker.ListenAddrs())
 	o.must(o.api.Create(o.Context(), o.pipeline))
 	encrypted := pipeline(o.name, "encrypted", o.broker.ListenAddrs())
-	encrypted.Spec.Kafka.TLS = &v1alpha1.KafkaTLS{CARef: &v1alpha1.CAReference{Kind: "ConfigMap", Name: "ca"}}
+	encrypted.Spec.Kafka.TLS = &v1alpha1.ClientTLS{CARef: &v1alpha1.CAReference{Kind: "ConfigMap", Name: "ca"}}
 	o.must(o.api.Create(o.Context(), encrypted))
 	o.until("the objects are made", func() bool { return o.made(4, 3, 1) })
 }

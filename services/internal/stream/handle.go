@@ -35,7 +35,7 @@ func (l *Loop) handle(ctx context.Context, g source, batch []kafka.Record) ([]ka
 		switch {
 		case err == nil:
 			done = append(done, grp)
-			l.witness = append(l.witness[:0], grp.recs[len(grp.recs)-1])
+			l.remember(grp.recs)
 		case ctx.Err() != nil:
 			return nil, batch, fmt.Errorf("handle %s: %w", place(grp.recs), ctx.Err())
 		case IsPermanent(err) && len(grp.recs) == 1:
@@ -60,6 +60,16 @@ func (l *Loop) handle(ctx context.Context, g source, batch []kafka.Record) ([]ka
 		out = append(out, grp.out...)
 	}
 	return out, batch, nil
+}
+
+// remember keeps the last of the records that passed which tells that the handler works.
+func (l *Loop) remember(passed []kafka.Record) {
+	for _, r := range slices.Backward(passed) {
+		if l.Telling == nil || l.Telling(r) {
+			l.witness = append(l.witness[:0], r)
+			return
+		}
+	}
 }
 
 // call handles the group once. A panic is an error of these records, not the end of all.

@@ -73,6 +73,9 @@ type Loop struct {
 	// Attempts is how often a record fails, while others pass, before it is a dead letter;
 	// default 5.
 	Attempts int
+	// Telling tells whether a record that passes shows that all works which the handler needs; nil means that each does. A
+	// record that passes without the service that others need must not witness that these are to blame when it is away.
+	Telling func(kafka.Record) bool
 	// Drain is how long the batch in hand may take once the generation or ctx has ended;
 	// default 10 s, which is less than the group waits for a member.
 	Drain time.Duration

@@ -249,6 +249,38 @@ func TestNothingIsBuriedWhileNothingPasses(t *testing.T) {
 	})
 }
 
+// TestWhatPassesWithoutTheBackendIsNoWitness: a deletion needs no score, so that it passes while the backend is away, and
+// must not show that the texts which fail meanwhile are to blame.
+func TestWhatPassesWithoutTheBackendIsNoWitness(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var down atomic.Bool
+		ctx, cancel := context.WithCancel(t.Context())
+		w := &world{batches: [][]kafka.Record{records(0, "deletion"), records(1, "deletion", "text"), records(3, "text")}}
+		l := w.loop(echo(func(word string) error {
+			if down.Load() && word != "deletion" {
+				return errors.New("backend: connection refused")
+			}
+			return nil
+		}))
+		l.Telling = func(r kafka.Record) bool { return string(r.Value) != "deletion" }
+		down.Store(true)
+		done := make(chan struct{})
+		go func() { l.generation(ctx, w); close(done) }()
+		pass(time.Hour)
+		synctest.Wait()
+		if got, want := w.story(), "out:deletion"; got != want || w.done(0) != 1 {
+			t.Errorf("written = %q, marked = %d while the backend was down, want %q and 1", got, w.done(0), want)
+		}
+		down.Store(false)
+		pass(time.Minute)
+		cancel()
+		<-done
+		if got, want := w.story(), "out:deletion out:deletion out:text out:text"; got != want {
+			t.Errorf("written = %q, want %q", got, want)
+		}
+	})
+}
+
 func TestBatchInHandIsFinishedAfterStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())

@@ -59,6 +59,9 @@ type Options struct {
 	Timeout time.Duration
 	// Documents is how many of them one request holds at most, up to MaxDocuments; default DefaultDocuments.
 	Documents int
+	// Identify tells the language of a text of which the server names none, from the text and what its source says; nil
+	// believes the source.
+	Identify func(text, source string) *feedbackv1.Language
 }
 
 // Backend scores by a server. It is safe for concurrent use.
@@ -66,6 +69,7 @@ type Backend struct {
 	address   string
 	timeout   time.Duration
 	documents int
+	identify  func(text, source string) *feedbackv1.Language
 	conn      *grpc.ClientConn
 	client    feedbackv1.SentimentScorerServiceClient
 }
@@ -99,7 +103,10 @@ func Open(o Options, more ...grpc.DialOption) (*Backend, error) {
 	if err != nil {
 		return nil, fmt.Errorf("address %q of the scoring server: %w", o.Address, err)
 	}
-	b := &Backend{address: o.Address, timeout: DefaultTimeout, documents: DefaultDocuments, conn: conn, client: feedbackv1.NewSentimentScorerServiceClient(conn)}
+	b := &Backend{address: o.Address, timeout: DefaultTimeout, documents: DefaultDocuments, identify: believe, conn: conn, client: feedbackv1.NewSentimentScorerServiceClient(conn)}
+	if o.Identify != nil {
+		b.identify = o.Identify
+	}
 	if o.Timeout > 0 {
 		b.timeout = o.Timeout
 	}
@@ -155,7 +162,7 @@ func (b *Backend) refused(d sentiment.Document, err error) *feedbackv1.Sentiment
 	if c := status.Code(err); c != codes.InvalidArgument && c != codes.OutOfRange {
 		return nil
 	}
-	return sentiment.Unscored(Name, languageOf(d), feedbackv1.UnscoredReason_UNSCORED_REASON_REFUSED,
+	return sentiment.Unscored(Name, b.identify(d.Text, d.Language), feedbackv1.UnscoredReason_UNSCORED_REASON_REFUSED,
 		fmt.Sprintf("%s refused it: %s", b.address, status.Convert(err).Message()))
 }
 
@@ -175,7 +182,7 @@ func (b *Backend) request(ctx context.Context, documents []sentiment.Document) (
 		return nil, fmt.Errorf("it gave %d sentiments for %d documents; the contract is one for each, in their order", len(sentiments), len(documents))
 	}
 	for i, s := range sentiments {
-		if sentiments[i], err = complete(s, documents[i]); err != nil {
+		if sentiments[i], err = b.complete(s, documents[i]); err != nil {
 			return nil, fmt.Errorf("sentiment %d of %d: %w", i+1, len(sentiments), err)
 		}
 	}
@@ -195,7 +202,7 @@ func head(text string) string {
 }
 
 // complete returns a server's sentiment with what it left out, or says what of it breaks the contract.
-func complete(s *feedbackv1.Sentiment, d sentiment.Document) (*feedbackv1.Sentiment, error) {
+func (b *Backend) complete(s *feedbackv1.Sentiment, d sentiment.Document) (*feedbackv1.Sentiment, error) {
 	if s == nil {
 		return nil, errors.New("it is empty")
 	}
@@ -206,7 +213,7 @@ func complete(s *feedbackv1.Sentiment, d sentiment.Document) (*feedbackv1.Sentim
 		return nil, errors.New("it has neither score nor unscored_reason")
 	}
 	if s.GetLanguage().GetTag() == "" {
-		s.Language = languageOf(d)
+		s.Language = b.identify(d.Text, d.Language)
 	}
 	if s.GetModel() == "" {
 		s.Model = Name
@@ -214,12 +221,12 @@ func complete(s *feedbackv1.Sentiment, d sentiment.Document) (*feedbackv1.Sentim
 	return s, nil
 }
 
-// languageOf is what is known of a document's language without its server's word.
-func languageOf(d sentiment.Document) *feedbackv1.Language {
-	if d.Language == "" {
+// believe is the language that a text's source names.
+func believe(_, source string) *feedbackv1.Language {
+	if source == "" {
 		return &feedbackv1.Language{Tag: sentiment.Undetermined}
 	}
-	return &feedbackv1.Language{Tag: d.Language, Origin: feedbackv1.LanguageOrigin_LANGUAGE_ORIGIN_SOURCE}
+	return &feedbackv1.Language{Tag: source, Confidence: 1, Origin: feedbackv1.LanguageOrigin_LANGUAGE_ORIGIN_SOURCE}
 }
 
 // explain says what an error means and what to do.

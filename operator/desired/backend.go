@@ -1,0 +1,48 @@
+package desired
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/feedback-pipelines/feedback-pipelines/operator/api/v1alpha1"
+)
+
+// backend sets what scores, and how. A spec without one, which validation refuses, is scored by the default.
+func (e *environment) backend(s v1alpha1.Scorer) {
+	switch {
+	case s.Vader != nil:
+		e.set("SCORER_BACKEND", "vader")
+		e.set("SCORER_ASSUME_LANGUAGE", s.Vader.AssumeLanguage)
+	case s.GRPC != nil:
+		e.grpcBackend(*s.GRPC)
+	case s.Azure != nil:
+		e.azureBackend(*s.Azure)
+	case s.Builtin != nil:
+		e.set("SCORER_BACKEND", "builtin")
+		e.set("SCORER_ASSUME_LANGUAGE", s.Builtin.AssumeLanguage)
+		e.set("SCORER_BUILTIN_SLACK_KIND", string(s.Builtin.SlackKind))
+		e.set("SCORER_BUILTIN_X_KIND", string(s.Builtin.XKind))
+		e.set("SCORER_BUILTIN_NEUTRAL_TERMS", strings.Join(s.Builtin.NeutralTerms, ","))
+	}
+}
+
+// grpcBackend is which server scores.
+func (e *environment) grpcBackend(g v1alpha1.GRPCScorer) {
+	e.set("SCORER_BACKEND", "grpc")
+	e.set("SCORER_GRPC_ADDRESS", g.Address)
+	e.set("SCORER_GRPC_TIMEOUT", g.Timeout.String())
+	e.set("SCORER_GRPC_MAX_DOCUMENTS", strconv.Itoa(int(g.MaxDocuments)))
+	if g.TLS != nil {
+		e.set("SCORER_GRPC_TLS_ENABLED", "true")
+		e.tls("SCORER_GRPC_TLS_", *g.TLS)
+	}
+}
+
+// azureBackend is which Azure resource scores.
+func (e *environment) azureBackend(a v1alpha1.AzureScorer) {
+	e.set("SCORER_BACKEND", "azure")
+	e.set("SCORER_AZURE_ENDPOINT", a.Endpoint)
+	e.set("SCORER_AZURE_API", a.API)
+	e.set("SCORER_AZURE_TIMEOUT", a.Timeout.String())
+	e.secret("SCORER_AZURE_KEY", a.CredentialsSecretRef.Name, a.CredentialsSecretRef.Key)
+}
