@@ -89,6 +89,12 @@ e2e-keda: ## Let a real KEDA scale the scorer 1 -> 3 -> 1 over SCRAM and TLS, on
 	@if [ -n "$$KUBECONFIG" ]; then cd hack && go test -tags e2e -count=1 -timeout 30m -v ./cluster/keda; \
 	else E2E_KEDA=1 hack/cluster/node $(MAKE) --no-print-directory e2e-keda; fi
 
+.PHONY: e2e-keda-processes
+e2e-keda-processes: build ## The same without a node, as processes: E2E_KUBE=folder of etcd, kube-apiserver and kube-controller-manager
+	cd operator && go build -o ../bin/ ./cmd/operator
+	keda=$$(hack/cluster/keda/programs) && cd hack && E2E_BIN=$(CURDIR)/bin E2E_KEDA_BIN=$$keda \
+	  go test -tags e2e -count=1 -timeout 20m -v -run TestScalerProcesses ./cluster/keda
+
 .PHONY: e2e-upgrade
 e2e-upgrade: ## Upgrade the packaged older chart with its images to the present ones while feedback flows, roll back, uninstall; see hack/cluster/upgrade
 	@if [ -n "$$KUBECONFIG" ]; then cd hack && go test -tags e2e -count=1 -timeout 40m -v ./cluster/upgrade; \

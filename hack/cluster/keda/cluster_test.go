@@ -20,6 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -34,6 +35,7 @@ type cluster struct {
 	client.WithWatch
 	logs      kubernetes.Interface
 	namespace string
+	simulator string // where its Slack is
 	began     time.Time
 }
 
@@ -45,11 +47,18 @@ func connect(t *testing.T) *cluster {
 	}
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(clientcmd.NewDefaultClientConfigLoadingRules(), nil).ClientConfig()
 	must(t, err)
+	return open(t, config)
+}
+
+// open makes the test's namespace on a cluster.
+func open(t *testing.T, config *rest.Config) *cluster {
+	t.Helper()
 	scheme := runtime.NewScheme()
 	must(t, clientgoscheme.AddToScheme(scheme))
 	must(t, v1alpha1.AddToScheme(scheme))
 	config.QPS, config.Burst = 50, 100
 	c := &cluster{T: t, began: time.Now()}
+	var err error
 	c.WithWatch, err = client.NewWithWatch(config, client.Options{Scheme: scheme})
 	must(t, err)
 	c.logs, err = kubernetes.NewForConfig(config)
@@ -57,6 +66,7 @@ func connect(t *testing.T) *cluster {
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "feedback-keda-", Labels: map[string]string{"pod-security.kubernetes.io/enforce": "restricted"}}}
 	must(t, c.Create(t.Context(), ns))
 	c.namespace = ns.Name
+	c.simulator = "http://" + release + "-simulator." + c.namespace + ".svc:8090/api/"
 	t.Cleanup(func() {
 		if t.Failed() {
 			c.explain(c.namespace)

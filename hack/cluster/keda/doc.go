@@ -1,3 +1,3 @@
-// Package keda runs a real KEDA beside the chart on whatever cluster KUBECONFIG gives, and sees it scale a pipeline's
-// scorer over SCRAM and TLS. Its tests have the build tag e2e and are run by `make e2e-keda`.
+// Package keda has a real KEDA scale a pipeline's scorer on a Kafka with SCRAM, TLS and ACLs, on whatever cluster KUBECONFIG
+// gives (`make e2e-keda`) or on a control plane without a node (`make e2e-keda-processes`). Its tests have the build tag e2e.
 package keda

@@ -32,13 +32,19 @@ type kafka struct {
 	sent   map[string]bool // the ids of all events that were produced
 }
 
-// startKafka starts Apache Kafka at E2E_KAFKA_HOST, or skips the test.
-func startKafka(t *testing.T, prefix string) *kafka {
+// kafkaHost is the IP address of this machine that the cluster's pods reach, or the test is skipped.
+func kafkaHost(t *testing.T) string {
 	t.Helper()
 	host := os.Getenv("E2E_KAFKA_HOST")
 	if host == "" {
 		t.Skip("SKIPPED: E2E_KAFKA_HOST names no IP address of this machine that the cluster's pods reach")
 	}
+	return host
+}
+
+// startKafka starts Apache Kafka at an IP address of this machine, or skips the test.
+func startKafka(t *testing.T, host, prefix string) *kafka {
+	t.Helper()
 	if reason, ok := broker.Available(t.Context()); !ok {
 		t.Skip("SKIPPED: " + reason)
 	}

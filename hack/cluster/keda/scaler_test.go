@@ -31,19 +31,24 @@ const (
 	threshold, backlog = 1000, 20_000
 )
 
-// TestScaler: a pipeline on a Kafka with SCRAM, TLS and ACLs asks for autoscaling on a cluster without KEDA, and is told;
-// KEDA is installed, and goes on; a backlog appears, and one scorer becomes three; it is consumed, and one is left, with
-// every event scored; suspended it stands still; without autoscaling nothing of KEDA is left.
+// TestScaler runs the story on a cluster with nodes, on which the chart and KEDA are installed.
 func TestScaler(t *testing.T) {
 	c := connect(t)
-	k := startKafka(t, c.namespace+"."+pipeline)
+	k := startKafka(t, kafkaHost(t), c.namespace+"."+pipeline)
 	c.install()
+	c.story(k, c.installKEDA)
+}
+
+// story: a pipeline on a Kafka with SCRAM, TLS and ACLs asks for autoscaling on a cluster without KEDA, and is told; KEDA
+// is installed, and goes on; a backlog appears, and one scorer becomes three; it is consumed, and one is left, with every
+// event scored; suspended it stands still; without autoscaling nothing of KEDA is left.
+func (c *cluster) story(k *kafka, installKEDA func()) {
 	c.create(k)
 	c.says(v1alpha1.ConditionAutoscaling, "False", "KEDANotInstalled", 3*time.Minute)
 	c.says(v1alpha1.ConditionReady, "True", "Degraded", 3*time.Minute)
 	c.replicas(1, time.Minute)
 
-	c.installKEDA()
+	installKEDA()
 	seen := c.follow()
 	c.says(v1alpha1.ConditionAutoscaling, "True", "Autoscaled", 2*time.Minute)
 	c.says(v1alpha1.ConditionReady, "True", "Flowing", time.Minute)
@@ -68,7 +73,6 @@ func (c *cluster) create(k *kafka) {
 	} {
 		must(c.T, c.Create(c.Context(), &corev1.Secret{ObjectMeta: c.meta(name), StringData: data}))
 	}
-	simulator := "http://" + release + "-simulator." + c.namespace + ".svc:8090/api/"
 	must(c.T, c.Create(c.Context(), &v1alpha1.FeedbackPipeline{ObjectMeta: c.meta(pipeline), Spec: v1alpha1.FeedbackPipelineSpec{
 		Kafka: v1alpha1.Kafka{
 			BootstrapServers: strings.Split(k.env[broker.EnvSASLTLSBootstrap], ","),
@@ -77,13 +81,13 @@ func (c *cluster) create(k *kafka) {
 		},
 		Topics: v1alpha1.Topics{Partitions: 3, ReplicationFactor: new(int32(1))},
 		Sources: []v1alpha1.Source{{Name: "community", Slack: &v1alpha1.SlackSource{
-			Channels: []v1alpha1.SlackChannel{"feedback"}, APIURL: simulator, CredentialsSecretRef: v1alpha1.SlackAppReference{Name: "slack"},
+			Channels: []v1alpha1.SlackChannel{"feedback"}, APIURL: c.simulator, CredentialsSecretRef: v1alpha1.SlackAppReference{Name: "slack"},
 		}}},
 		Scorer: v1alpha1.Scorer{Vader: &v1alpha1.VaderScorer{}, Autoscaling: &v1alpha1.ScorerAutoscaling{
 			MaxReplicas: new(int32(3)), LagThreshold: threshold, ScaleDownAfter: v1alpha1.Duration{Duration: metav1.Duration{Duration: 15 * time.Second}},
 		}},
 		Routes: []v1alpha1.Route{{Name: "nobody", Match: &v1alpha1.Match{Keywords: []v1alpha1.Keyword{"said by nobody"}}, Slack: &v1alpha1.SlackSink{
-			Channel: "negative-feedback", APIURL: simulator, CredentialsSecretRef: v1alpha1.SlackBotReference{Name: "slack"},
+			Channel: "negative-feedback", APIURL: c.simulator, CredentialsSecretRef: v1alpha1.SlackBotReference{Name: "slack"},
 		}}},
 		PodTemplate: v1alpha1.PodTemplate{Components: []v1alpha1.ComponentTemplate{{Name: "scorer", Resources: v1alpha1.Resources{
 			Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("50m")},
