@@ -6,21 +6,27 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/feedback-pipelines/feedback-pipelines/operator/desired"
 )
 
-// killPods kills one of the pipeline's pods after another, without warning.
+// killPods kills one of the pipeline's pods every four seconds, without warning: in each round one of each component, in
+// an order of chance.
 func (s *scene) killPods(during time.Duration) {
 	const seed = 7
 	random := rand.New(rand.NewPCG(seed, seed))
+	var round []string
 	killed := map[string]int{}
 	tick, end := time.NewTicker(4*time.Second), time.After(during)
 	defer tick.Stop()
@@ -31,9 +37,19 @@ func (s *scene) killPods(during time.Duration) {
 		case <-end:
 			over = true
 		case <-tick.C:
-			if component := s.killPod(random.Uint64()); component != "" {
-				killed[component]++
+			pods := s.podsByComponent()
+			if len(round) == 0 {
+				round = slices.Sorted(maps.Keys(pods))
+				random.Shuffle(len(round), func(i, j int) { round[i], round[j] = round[j], round[i] })
 			}
+			if len(round) == 0 {
+				continue
+			}
+			pod, ok := pods[round[0]]
+			if ok && s.kill(&pod) == nil { // else it has gone by itself, or its successor is not there yet
+				killed[round[0]]++
+			}
+			round = round[1:]
 		}
 	}
 	s.note = fmt.Sprintf(" (%v)", killed)
@@ -42,21 +58,18 @@ func (s *scene) killPods(during time.Duration) {
 	s.tells()
 }
 
-// killPod kills the pod that the number picks, and returns its component, or its source; empty if there was none.
-func (s *scene) killPod(pick uint64) string {
+// podsByComponent are the pipeline's pods, one of each component or source.
+func (s *scene) podsByComponent() map[string]corev1.Pod {
 	s.Helper()
 	var pods corev1.PodList
 	s.quiet(time.Minute, func(ctx context.Context) error {
 		return s.List(ctx, &pods, client.InNamespace(s.namespace), ofPipeline)
 	})
-	if len(pods.Items) == 0 {
-		return ""
+	found := map[string]corev1.Pod{}
+	for _, pod := range pods.Items {
+		found[cmp.Or(pod.Labels[desired.LabelSource], pod.Labels["app.kubernetes.io/component"])] = pod
 	}
-	pod := pods.Items[pick%uint64(len(pods.Items))]
-	if s.kill(&pod) != nil {
-		return "" // it went by itself
-	}
-	return cmp.Or(pod.Labels["feedbackpipeline.dev/source"], pod.Labels["app.kubernetes.io/component"])
+	return found
 }
 
 // kill takes a pod away without warning.

@@ -89,12 +89,9 @@ func (s *scene) talk(on bool) {
 	s.ask(fmt.Sprintf("people talk: %v", on), http.MethodPost, "/sim/traffic", map[string]any{"running": on, "rate": rate}, nil)
 }
 
-// sent is how many posts people have offered; 0 before there is a simulator.
+// sent is how many posts people have offered.
 func (s *scene) sent() int {
 	s.Helper()
-	if s.world == nil {
-		return 0
-	}
 	var status struct {
 		Sent int `json:"sent"`
 	}
