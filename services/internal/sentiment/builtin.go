@@ -119,7 +119,7 @@ func (b *Builtin) one(r *builtin.Reader, d *Document, a *answer) (s *feedbackv1.
 	if !ok {
 		return Unscored(b.models[b.weights.Kinds[kind]], &a.language, feedbackv1.UnscoredReason_UNSCORED_REASON_LANGUAGE, b.foreign(a.language.GetTag()))
 	}
-	a.score = result.Probabilities.Score()
+	a.score = result.Score()
 	a.sentiment.Score, a.sentiment.Language = &a.score, &a.language
 	a.sentiment.Model, a.sentiment.Label = b.models[result.Model], labelOf[result.Class()]
 	return &a.sentiment

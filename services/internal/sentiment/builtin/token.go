@@ -64,7 +64,6 @@ var (
 	markMention = finish(seedMark + 2)
 	markNumber  = finish(seedMark + 3)
 	markLong    = finish(seedMark + 4) // a letter three times and more
-	markCapital = finish(seedMark + 5)
 	markMany    = finish(seedMark + 6) // an emoji several times
 	markCode    = finish(seedMark + 7)
 	markName    = finish(seedMark + 8) // a term that says nothing

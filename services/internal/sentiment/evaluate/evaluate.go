@@ -126,10 +126,9 @@ func channel(texts []Judged, label int, threshold float64) Channel {
 	wanted, others := 0, 0
 	for _, t := range texts {
 		told := t.Scored && (label == Negative && t.Score < threshold || label == Positive && t.Score > threshold)
-		switch {
-		case t.Want == label:
+		if t.Want == label {
 			wanted++
-		default:
+		} else {
 			others++
 		}
 		if !told {
