@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -16,11 +17,20 @@ func (a *app) moment(flag, text string) (time.Time, error) {
 	if at, err := time.Parse(time.RFC3339, text); err == nil {
 		return at, nil
 	}
-	age, err := time.ParseDuration(text)
+	age, err := parseAge(text)
 	if err != nil || age <= 0 {
 		return time.Time{}, usagef("--%s %q: give an age such as 2h or 30m, or a time such as 2026-11-22T14:00:00Z", flag, text)
 	}
 	return a.now().Add(-age), nil
+}
+
+// parseAge reads a duration, which may be in days: 7d.
+func parseAge(text string) (time.Duration, error) {
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		n, err := strconv.ParseUint(days, 10, 12)
+		return time.Duration(n) * 24 * time.Hour, err
+	}
+	return time.ParseDuration(text)
 }
 
 // span reads --since and --until.

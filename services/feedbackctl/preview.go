@@ -1,0 +1,154 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
+
+	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/feedback"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
+)
+
+type previewOptions struct {
+	*connection
+	match, since string
+	texts        int
+}
+
+func (a *app) previewCommand() *cobra.Command {
+	var o previewOptions
+	cmd := &cobra.Command{
+		Use:   "preview --match match",
+		Short: "Tell how often a route would have told, on what was scored",
+		Long: `preview reads what was scored since a time and says how many events a route with that match
+would have told on each day, and the last of their texts: to choose a threshold before people
+are told. --match is what stands under match in the manifest, in YAML or JSON. Of an event that
+was edited or deleted its last revision counts; events with equal texts, which a route tells
+once, count one by one.
+
+It joins no consumer group and commits nothing.`,
+		Example: `  feedbackctl preview --match 'scoreBelow: 0.09' --since 7d
+  feedbackctl preview --match '{scoreBelow: 0.3, keywords: [outage], sources: [mentions]}' --since 24h --texts 50`,
+		Args: arguments(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.preview(cmd.Context(), o) },
+	}
+	o.connection = a.connectionFlags(cmd)
+	f := cmd.Flags()
+	f.StringVar(&o.match, "match", "", "which events are meant, as under match in the manifest (required)")
+	f.StringVar(&o.since, "since", "7d", "how far back: an age such as 7d or 12h, or a time (RFC 3339)")
+	f.IntVar(&o.texts, "texts", 20, "how many of the last texts are shown")
+	complete(cmd, "since", "24h", "7d")
+	return cmd
+}
+
+func (o previewOptions) parse() (feedback.Match, error) {
+	var fields map[string]any
+	if err := yaml.Unmarshal([]byte(o.match), &fields); err != nil {
+		return feedback.Match{}, usagef("--match %q: %v; write it as in the manifest, such as 'scoreBelow: 0.3'", o.match, err)
+	}
+	if len(fields) == 0 {
+		return feedback.Match{}, usagef("--match is empty: say which events are meant, such as --match 'scoreBelow: 0.3'")
+	}
+	m, err := parseMatch(fields)
+	if err != nil {
+		return m, usagef("--match %q: %v", o.match, err)
+	}
+	return m, nil
+}
+
+func (a *app) preview(ctx context.Context, o previewOptions) error {
+	match, err := o.parse()
+	if err != nil {
+		return err
+	}
+	since, err := a.moment("since", o.since)
+	if err != nil {
+		return err
+	}
+	topic, err := a.topic(o.connection, "scored")
+	if err != nil {
+		return err
+	}
+	client, err := a.open(ctx, o.connection)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	if err := exists(ctx, client, topic); err != nil {
+		return err
+	}
+	p := &previewing{app: a, match: match, since: since, told: map[string]toldEvent{}, seen: map[string]uint64{}}
+	if err := client.ScanFrom(ctx, topic, since, p.record); err != nil {
+		return err
+	}
+	return p.write(o.texts)
+}
+
+// toldEvent is an event that the route would have told.
+type toldEvent struct {
+	at     time.Time
+	scored *feedbackv1.ScoredEvent
+}
+
+// previewing gathers what a route would have told.
+type previewing struct {
+	*app
+	match feedback.Match
+	since time.Time
+	told  map[string]toldEvent // by the event's id
+	seen  map[string]uint64     // the revision of each event that was read
+}
+
+func (p *previewing) record(r kafka.Record) error {
+	s, err := feedback.DecodeScored(r)
+	if err != nil || r.Time.Before(p.since) {
+		return nil //nolint:nilerr // what cannot be read is not told; the dead letters say so
+	}
+	e := s.GetEvent()
+	if last, ok := p.seen[e.GetId()]; ok && e.GetRevision() < last {
+		return nil
+	}
+	p.seen[e.GetId()] = e.GetRevision()
+	delete(p.told, e.GetId())
+	if e.GetDeleted() || !p.match.Scored(s) {
+		return nil
+	}
+	at := r.Time
+	if t := e.GetRevisedAt(); t.IsValid() && t.GetSeconds() > 0 {
+		at = t.AsTime()
+	}
+	p.told[e.GetId()] = toldEvent{at: at, scored: s}
+	return nil
+}
+
+func (p *previewing) write(texts int) error {
+	events := make([]toldEvent, 0, len(p.told))
+	days := map[string]int{}
+	for _, e := range p.told {
+		events = append(events, e)
+		days[e.at.In(p.zone).Format(time.DateOnly)]++
+	}
+	slices.SortFunc(events, func(a, b toldEvent) int {
+		return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.scored.GetEvent().GetId(), b.scored.GetEvent().GetId()))
+	})
+	out := bufio.NewWriter(p.out)
+	span := max(p.now().Sub(p.since), time.Hour)
+	fmt.Fprintf(out, "%d of %d events since %s: %.1f a day\n", len(events), len(p.seen), p.since.In(p.zone).Format(time.RFC3339), float64(len(events))/span.Hours()*24)
+	for _, day := range slices.Sorted(maps.Keys(days)) {
+		fmt.Fprintf(out, "%s  %d\n", day, days[day])
+	}
+	for _, e := range events[max(0, len(events)-max(0, texts)):] {
+		s := e.scored
+		fmt.Fprintf(out, "%s  %-10s %-3s %-6s  %s\n", e.at.In(p.zone).Format("01-02 15:04"), safe(s.GetEvent().GetSource()), safe(s.GetSentiment().GetLanguage().GetTag()),
+			scoreText(s.GetSentiment()), safe(cut(s.GetEvent().GetText(), exampleRunes)))
+	}
+	return out.Flush()
+}
