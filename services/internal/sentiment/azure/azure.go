@@ -263,6 +263,7 @@ func (b *Backend) post(ctx context.Context, path string, body, out any) error {
 	if err != nil {
 		return err
 	}
+	defer func() { _ = answer.Body.Close() }()
 	if !runtime.HasStatusCode(answer, http.StatusOK) {
 		return runtime.NewResponseError(answer)
 	}

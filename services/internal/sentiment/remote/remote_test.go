@@ -2,6 +2,7 @@ package remote_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"net"
@@ -194,7 +195,7 @@ func TestSlowServerIsAnError(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := b.Score(ctx, texts("a")); err != context.Canceled {
+	if _, err := b.Score(ctx, texts("a")); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want %v: who asked has gone", err, context.Canceled)
 	}
 }
