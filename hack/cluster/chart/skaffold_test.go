@@ -52,7 +52,7 @@ func TestSkaffoldBuilds(t *testing.T) {
 			Artifacts []struct {
 				Image string
 				Ko    struct {
-					Env, Flags, Ldflags []string
+					Env, Ldflags []string
 				}
 			}
 		}
@@ -60,7 +60,7 @@ func TestSkaffoldBuilds(t *testing.T) {
 	if err := yaml.Unmarshal([]byte(skaffold(t, "diagnose", "--yaml-only")), &config); err != nil {
 		t.Fatal(err)
 	}
-	var ko struct{ DefaultEnv, DefaultFlags, DefaultLdflags []string }
+	var ko struct{ DefaultEnv, DefaultLdflags []string }
 	text, err := os.ReadFile("../../../.ko.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -79,8 +79,8 @@ func TestSkaffoldBuilds(t *testing.T) {
 	var built []string
 	for _, a := range config.Build.Artifacts {
 		built = append(built, a.Image)
-		got := before(a.Ko.Env) + "; " + before(a.Ko.Flags) + "; " + before(a.Ko.Ldflags)
-		want := before(ko.DefaultEnv) + "; " + before(ko.DefaultFlags) + "; " + before(ko.DefaultLdflags)
+		got := before(a.Ko.Env) + "; " + before(a.Ko.Ldflags)
+		want := before(ko.DefaultEnv) + "; " + before(ko.DefaultLdflags)
 		if got != want {
 			t.Errorf("%s is built with %s, want .ko.yaml's %s", a.Image, got, want)
 		}
