@@ -102,7 +102,7 @@ func (f *fleet) pipeline(namespace, name string) *v1alpha1.FeedbackPipeline {
 	p.Spec.Sources[0].Slack.CredentialsSecretRef.Name = name
 	p.Spec.Routes[0].Slack.CredentialsSecretRef.Name = name
 	p.Spec.Scorer.Replicas = new(int32(2))
-	p.Spec.Topics.DeletionPolicy = v1alpha1.DeletionRetain
+	p.Spec.Topics.DeletionPolicy, p.Spec.Topics.Partitions = v1alpha1.DeletionRetain, 1 // or kfake takes most of the time
 	p.Spec.PodTemplate.CABundleRef = &v1alpha1.CAReference{Kind: "ConfigMap", Name: name}
 	return p
 }

@@ -23,12 +23,16 @@ func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { retur
 // wrap has t count what goes through next.
 func (t *tally) wrap(next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(req *http.Request) (*http.Response, error) {
-		resp, err := next.RoundTrip(req)
 		right := asked(req)
-		if err != nil || right == "" {
+		if right == "" {
+			return next.RoundTrip(req)
+		}
+		t.note(right) // before others may see what it does
+		resp, err := next.RoundTrip(req)
+		if err != nil {
 			return resp, err
 		}
-		t.note(right, resp.StatusCode)
+		t.imply(right, resp.StatusCode)
 		if resp.StatusCode == http.StatusForbidden {
 			t.refuse(req.Method + " " + req.URL.String())
 		}
@@ -39,16 +43,21 @@ func (t *tally) wrap(next http.RoundTripper) http.RoundTripper {
 // finalize is what OwnerReferencesPermissionEnforcement asks of who makes an object that holds its owner.
 const finalize = "feedbackpipeline.dev/feedbackpipelines/finalizers update"
 
-func (t *tally) note(right string, code int) {
+func (t *tally) note(right string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.asked == nil {
+		t.asked = map[string]int{}
+	}
+	t.asked[right]++
+}
+
+func (t *tally) imply(right string, code int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.implied == nil {
 		t.implied = map[string]bool{}
 	}
-	if t.asked == nil {
-		t.asked = map[string]int{}
-	}
-	t.asked[right]++
 	resource, verb, _ := strings.Cut(right, " ")
 	switch {
 	case verb == "watch": // a server that does not stream lists is asked for one first
@@ -72,6 +81,22 @@ func (t *tally) take() map[string]int {
 	t.asked = nil
 	return all
 }
+
+// writes counts the requests since the last take that write something; renewing the Lease is none.
+func (t *tally) writes() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := 0
+	for right, count := range t.asked {
+		resource, verb, _ := strings.Cut(right, " ")
+		if verb != "get" && verb != "list" && verb != "watch" && resource != leases {
+			n += count
+		}
+	}
+	return n
+}
+
+const leases = "coordination.k8s.io/leases"
 
 // rights are all that were needed so far.
 func (t *tally) rights() map[string]bool {

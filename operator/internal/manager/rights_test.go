@@ -8,12 +8,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-logr/logr"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/feedback-pipelines/feedback-pipelines/operator/config/rbac"
 	"github.com/feedback-pipelines/feedback-pipelines/operator/internal/testenv"
@@ -22,6 +24,7 @@ import (
 var apiServer *rest.Config
 
 func TestMain(m *testing.M) {
+	log.SetLogger(logr.Discard())
 	os.Exit(testenv.Run(m, func(c *rest.Config) { apiServer = c }))
 }
 

@@ -68,6 +68,12 @@ func TestManyPipelines(t *testing.T) {
 // rest waits until each pipeline was looked at some more, and fails for what was asked meanwhile and need not be.
 func (f *fleet) rest() {
 	f.Helper()
+	last := -1
+	f.until("the last Events are written", 2*time.Second, func() bool { // they go out behind the looks
+		before := last
+		last = f.requests.writes()
+		return last == before
+	})
 	f.requests.take()
 	f.takeKafka()
 	began := time.Now()
@@ -86,7 +92,7 @@ func (f *fleet) rest() {
 	polls := many * (int(took/poll) + 1)
 	for right, n := range asked {
 		switch resource, verb, _ := strings.Cut(right, " "); {
-		case verb == "watch", resource == "coordination.k8s.io/leases": // the operator's own, however many pipelines there are
+		case verb == "watch", resource == leases: // the operator's own, however many pipelines there are
 		case (resource == "/secrets" || resource == "/configmaps") && verb == "get" && n <= polls:
 		default:
 			f.Errorf("%d × %s at rest, over %s and %d pipelines; want only Secrets and ConfigMaps read, each %d times at most", n, right, took, many, polls)
