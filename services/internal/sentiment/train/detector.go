@@ -48,7 +48,11 @@ const (
 // notProse is what has no language in a post.
 var notProse = regexp.MustCompile(`https?\S*|@\w+|#`)
 
-// loadLanguages reads a file of language<TAB>kind<TAB>text.
+// misaligned is what the lines of a corpus of subtitles have that are a record of its alignment: their text is of the
+// other language as often as not.
+var misaligned = regexp.MustCompile(`\S+\.xml\.gz\b`)
+
+// loadLanguages reads a file of language<TAB>kind<TAB>text, but for the lines that name no language rightly.
 func loadLanguages(file string) ([]spoken, error) {
 	var out []spoken
 	err := lines(file, func(n int, line string) error {
@@ -58,6 +62,9 @@ func loadLanguages(file string) ([]spoken, error) {
 		}
 		if !slices.Contains(detectorLanguages, columns[0]) && !slices.Contains(otherScripts, columns[0]) {
 			return fmt.Errorf("%s:%d: language %q is none of %v", file, n, columns[0], detectorLanguages)
+		}
+		if misaligned.MatchString(columns[2]) {
+			return nil
 		}
 		content := strings.TrimSpace(notProse.ReplaceAllString(columns[2], " "))
 		out = append(out, spoken{columns[0], columns[1], content, thousandth(content) < asideLanguages})
