@@ -104,7 +104,7 @@ type previewing struct {
 	match feedback.Match
 	since time.Time
 	told  map[string]toldEvent // by the event's id
-	seen  map[string]uint64     // the revision of each event that was read
+	seen  map[string]uint64    // the revision of each event that was read
 }
 
 func (p *previewing) record(r kafka.Record) error {
