@@ -28,8 +28,8 @@ const (
 	many = 200
 	// looks is how often each of them is looked at once all is well.
 	looks = 2
-	// mostHeap is what the operator may keep of them, in bytes: a quarter of the memory that its chart gives it.
-	mostHeap = 64 << 20
+	// mostHeap is what the operator may keep of them, in bytes: an eighth of the memory that its chart gives it.
+	mostHeap = 32 << 20
 )
 
 // TestManyPipelines has one operator, with its cache, its queue and its workers, bring 200 pipelines to where feedback
