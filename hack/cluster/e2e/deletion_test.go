@@ -80,14 +80,11 @@ func (s *scene) applyAgain() {
 // deleteAll: with deletionPolicy Delete topics and groups go with the pipeline.
 func (s *scene) deleteAll() {
 	s.delete(90 * time.Second)
-	if topics := s.topics(); len(topics) > 0 {
-		s.Errorf("topics that are left: %v, want none", topics)
-	}
-	var groups []string
-	s.quiet(time.Minute, func(ctx context.Context) (err error) { groups, err = s.groups(ctx, s.prefix()); return err })
-	if len(groups) > 0 {
-		s.Errorf("consumer groups that are left: %v, want none", groups)
-	}
+	s.until("no topic and no group is left", 10*time.Second, func(ctx context.Context) (string, bool) { // brokers learn of it a moment later
+		topics, err := s.partitions(ctx, s.prefix())
+		groups, failed := s.groups(ctx, s.prefix())
+		return fmt.Sprint(topics, groups, err, failed), err == nil && failed == nil && len(topics)+len(groups) == 0
+	})
 }
 
 // deleteNamespace: a namespace goes although its pipeline wants its topics deleted and Kafka is away.

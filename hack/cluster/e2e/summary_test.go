@@ -25,13 +25,13 @@ func TestMain(m *testing.M) {
 func (s *scene) step(name string, do func()) {
 	s.Helper()
 	s.Logf("--- %s", name)
-	began, before := time.Now(), -1
+	began, before, well := time.Now(), -1, !s.Failed()
 	if s.talking {
 		before = s.sent()
 	}
 	defer func() {
 		mark := ""
-		if s.Failed() {
+		if well && s.Failed() {
 			mark = "  FAILED"
 		}
 		summary = append(summary, fmt.Sprintf("%7.1fs  %s%s%s", time.Since(began).Seconds(), name, s.note, mark))
