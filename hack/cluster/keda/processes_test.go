@@ -98,7 +98,7 @@ func (m *machine) program(name, folder string, env []string, args ...string) *pr
 func (m *machine) controlPlane() {
 	m.Helper()
 	m.front = newAuthority(m.T)
-	m.front.issue(m.folder, "front-proxy", "front-proxy")
+	m.front.sign(m.folder, "front-proxy", "front-proxy")
 	in := func(name string) string { return filepath.Join(m.folder, name) }
 	m.environment = &envtest.Environment{
 		BinaryAssetsDirectory: m.kube, ControlPlaneStartTimeout: 3 * time.Minute, ControlPlaneStopTimeout: time.Minute,
@@ -132,7 +132,7 @@ func (m *machine) installKEDA() {
 	certificates := filepath.Join(m.folder, "keda")
 	must(m.T, os.Mkdir(certificates, 0o700))
 	ca := newAuthority(m.T)
-	ca.issue(certificates, "tls", "keda-operator.keda.svc", "keda-metrics-apiserver.keda.svc")
+	ca.sign(certificates, "tls", "keda-operator.keda.svc", "keda-metrics-apiserver.keda.svc")
 	env := []string{"KUBECONFIG=" + m.kubeconfig, "POD_NAMESPACE=" + kedaNamespace, "WATCH_NAMESPACE=", "KEDA_CLUSTER_OBJECT_NAMESPACE=" + kedaNamespace}
 	service, metrics := m.port(), m.port()
 	m.program("operator", m.kedaBin, env, "--cert-dir="+certificates, "--metrics-bind-address="+m.port(), "--health-probe-bind-address="+m.port(),
@@ -332,8 +332,8 @@ func newAuthority(t *testing.T) *authority {
 	return &authority{T: t, cert: cert, key: key, pem: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})}
 }
 
-// issue writes ca.crt and a certificate for both ends of a connection, with its key, into a folder.
-func (a *authority) issue(folder, name string, hosts ...string) {
+// sign writes ca.crt and a certificate for both ends of a connection, with its key, into a folder.
+func (a *authority) sign(folder, name string, hosts ...string) {
 	a.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(a.T, err)
