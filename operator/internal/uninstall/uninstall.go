@@ -91,7 +91,7 @@ func parse(args []string, out io.Writer) (Options, error) {
 	return o, nil
 }
 
-// TakeLeave: pipelines deleted, if they shall be -> operator stopped -> finalizers taken off what is left.
+// TakeLeave lets go of all: pipelines deleted, if they shall be -> operator stopped -> finalizers taken off what is left.
 func TakeLeave(ctx context.Context, api client.Client, o Options, out io.Writer) error {
 	all, err := pipelines(ctx, api, o.Namespaces)
 	if meta.IsNoMatchError(err) {
