@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
@@ -81,9 +82,11 @@ func (c *Client) Consume(ctx context.Context, s Subscription, f func(ctx context
 	if s.Exclusive {
 		balancer = exclusive{since: time.Now()}
 	}
+	var given atomic.Int64
+	given.Store(noLeader)
 	group, err := kafkago.NewConsumerGroup(kafkago.ConsumerGroupConfig{
 		ID: s.Group, Brokers: c.servers, Dialer: c.dialer, Topics: []string{s.Topic},
-		GroupBalancers:        []kafkago.GroupBalancer{balancer},
+		GroupBalancers:        []kafkago.GroupBalancer{counted{balancer, &given}},
 		StartOffset:           kafkago.FirstOffset,
 		HeartbeatInterval:     heartbeatInterval,
 		SessionTimeout:        sessionTimeout,
@@ -109,8 +112,9 @@ func (c *Client) Consume(ctx context.Context, s Subscription, f func(ctx context
 			continue
 		}
 		failures = 0
+		partitions := int(given.Swap(noLeader)) // the next generation is joined when this one has ended
 		result := make(chan error, 1)
-		gen.Start(func(ended context.Context) { result <- c.generation(ctx, ended, s, wrong, gen, f) })
+		gen.Start(func(ended context.Context) { result <- c.generation(ctx, ended, s, wrong, gen, partitions, f) })
 		if err := <-result; err != nil {
 			return err
 		}
@@ -132,8 +136,9 @@ func (s *Subscription) setDefaults() {
 	}
 }
 
-// generation runs f between the start of a generation and its last commit.
-func (c *Client) generation(ctx, ended context.Context, s Subscription, wrong *troubles, gen *kafkago.Generation, f func(context.Context, *Generation) error) error {
+// generation runs f between the start of a generation and its last commit. given is how many partitions this member gave
+// out as the group's leader, or noLeader.
+func (c *Client) generation(ctx, ended context.Context, s Subscription, wrong *troubles, gen *kafkago.Generation, given int, f func(context.Context, *Generation) error) error {
 	gctx, cancel := context.WithCancel(ended)
 	defer cancel()
 	defer context.AfterFunc(ctx, cancel)()
@@ -164,6 +169,12 @@ func (c *Client) generation(ctx, ended context.Context, s Subscription, wrong *t
 		})
 	}
 	running.Go(func() { g.commitUntil(gctx) })
+	if given != noLeader {
+		running.Go(func() {
+			c.watchPartitions(gctx, s.Topic, given)
+			cancel() // f returns, and the group is joined again
+		})
+	}
 	err := f(gctx, g)
 	cancel()
 	running.Wait()
