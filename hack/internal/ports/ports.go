@@ -4,9 +4,15 @@ package ports
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"strconv"
 )
+
+// What is given lies below the ports that systems take for connections of their own (from 32768 on with Linux, from 49152
+// elsewhere): one of those may be taken by anybody's connection before the program that shall listen there has started, and
+// be held for as long as that connection lives.
+const first, last = 10_000, 32_767
 
 // Free returns n different TCP ports of 127.0.0.1 that were free a moment ago. Nothing reserves them, so a
 // program that takes one should be started soon.
@@ -16,7 +22,7 @@ func Free(ctx context.Context, n int) ([]int, error) { return FreeOn(ctx, loopba
 func FreeOn(ctx context.Context, host string, n int) ([]int, error) {
 	ports := make([]int, 0, n)
 	for range n {
-		l, err := listen(ctx, host, 0)
+		l, err := oneOf(ctx, host)
 		if err != nil {
 			return nil, fmt.Errorf("find a free port: %w", err)
 		}
@@ -24,6 +30,16 @@ func FreeOn(ctx context.Context, host string, n int) ([]int, error) {
 		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
 	}
 	return ports, nil
+}
+
+// oneOf listens on a port that is free.
+func oneOf(ctx context.Context, host string) (l net.Listener, err error) {
+	for range 100 {
+		if l, err = listen(ctx, host, first+rand.IntN(last-first+1)); err == nil || ctx.Err() != nil {
+			return l, err
+		}
+	}
+	return nil, err
 }
 
 // Prefer returns the port want if it is free and another free one if not, or if want is 0.
