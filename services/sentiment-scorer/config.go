@@ -36,7 +36,7 @@ type config struct {
 // Validate reports every field that is wrong.
 func (c *config) Validate() error {
 	errs := []error{c.Kafka.Validate(), c.validateBackend()}
-	if _, err := sentiment.NewIdentifier(c.AssumeLanguage); err != nil {
+	if _, err := sentiment.AssumedLanguage(c.AssumeLanguage); err != nil {
 		errs = append(errs, run.Invalid("SCORER_ASSUME_LANGUAGE", c.AssumeLanguage, "use a BCP 47 tag such as en, or none"))
 	}
 	if c.GroupID == "" {

@@ -35,22 +35,33 @@ type Identifier struct {
 // empty, none or und for none) where neither the source nor the detector knows better and the text's script
 // is that of the language: a Cyrillic text is never assumed to be English.
 func NewIdentifier(assume string) (*Identifier, error) {
+	tag, err := AssumedLanguage(assume)
+	if err != nil {
+		return nil, err
+	}
 	weights, err := builtin.Load("")
 	if err != nil {
 		return nil, err
 	}
 	i := &Identifier{weights: weights, readers: &sync.Pool{New: func() any { return weights.NewReader() }}}
+	if tag != "" {
+		script, _ := language.Make(tag).Script()
+		i.assume, i.assumeScript = tag, script.String()
+	}
+	return i, nil
+}
+
+// AssumedLanguage returns the canonical tag of a language that is to be assumed, empty for none. It loads nothing, so that
+// settings can be checked without the weights of a detector that is perhaps not used.
+func AssumedLanguage(assume string) (tag string, err error) {
 	switch assume {
 	case "", "none", Undetermined:
-		return i, nil
+		return "", nil
 	}
-	tag := sourceTag(assume)
-	if tag == "" {
-		return nil, fmt.Errorf("assumed language %q is no language: use a BCP 47 tag such as en, or none", assume)
+	if tag = sourceTag(assume); tag == "" {
+		return "", fmt.Errorf("assumed language %q is no language: use a BCP 47 tag such as en, or none", assume)
 	}
-	script, _ := language.Make(tag).Script()
-	i.assume, i.assumeScript = tag, script.String()
-	return i, nil
+	return tag, nil
 }
 
 // Identify returns the language of a text. The source's own tag is taken where it names a language (und, zxx and X's
