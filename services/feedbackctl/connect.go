@@ -82,3 +82,21 @@ func (a *app) topic(c *connection, name string) (string, error) {
 	}
 	return name, nil
 }
+
+// reading opens a client and returns the full name of a topic that is to be read, which must be there. The caller closes
+// the client.
+func (a *app) reading(ctx context.Context, c *connection, name string) (*kafka.Client, string, error) {
+	topic, err := a.topic(c, name)
+	if err != nil {
+		return nil, "", err
+	}
+	client, err := a.open(ctx, c)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := exists(ctx, client, topic); err != nil {
+		client.Close()
+		return nil, "", err
+	}
+	return client, topic, nil
+}

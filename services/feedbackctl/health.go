@@ -93,18 +93,11 @@ func (a *app) health(ctx context.Context, o healthOptions) error {
 		}
 		o.prefix, o.named, wanted = or(o.prefix, p.prefix), p.topics, p.components()
 	}
-	topic, err := a.topic(o.connection, "state")
-	if err != nil {
-		return err
-	}
-	client, err := a.open(ctx, o.connection)
+	client, topic, err := a.reading(ctx, o.connection, "state")
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	if err := exists(ctx, client, topic); err != nil {
-		return err
-	}
 	reports, err := readHealth(ctx, client, topic)
 	if err != nil {
 		return err

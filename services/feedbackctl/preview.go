@@ -73,18 +73,11 @@ func (a *app) preview(ctx context.Context, o previewOptions) error {
 	if err != nil {
 		return err
 	}
-	topic, err := a.topic(o.connection, "scored")
-	if err != nil {
-		return err
-	}
-	client, err := a.open(ctx, o.connection)
+	client, topic, err := a.reading(ctx, o.connection, "scored")
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	if err := exists(ctx, client, topic); err != nil {
-		return err
-	}
 	p := &previewing{app: a, match: match, since: since, told: map[string]toldEvent{}, seen: map[string]uint64{}}
 	if err := client.ScanFrom(ctx, topic, since, p.record); err != nil {
 		return err

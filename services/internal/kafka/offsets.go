@@ -52,11 +52,10 @@ func (c *Client) Topics(ctx context.Context, names ...string) ([]TopicInfo, erro
 	out := make([]TopicInfo, len(names))
 	for i, name := range names {
 		out[i] = TopicInfo{Name: name}
-		at := slices.IndexFunc(meta.Topics, func(t kafkago.Topic) bool { return t.Name == name })
-		if at < 0 || errors.Is(meta.Topics[at].Error, kafkago.UnknownTopicOrPartition) {
+		t, there := topicOf(meta, name)
+		if !there {
 			continue
 		}
-		t := meta.Topics[at]
 		if t.Error != nil {
 			return nil, fmt.Errorf("describe topic %s: %w", name, c.explain(t.Error))
 		}
@@ -66,6 +65,15 @@ func (c *Client) Topics(ctx context.Context, names ...string) ([]TopicInfo, erro
 		out[i].Exists = true
 	}
 	return out, nil
+}
+
+// topicOf is what an answer says of a topic; false where it is not there. Its Error may be set.
+func topicOf(meta *kafkago.MetadataResponse, name string) (kafkago.Topic, bool) {
+	at := slices.IndexFunc(meta.Topics, func(t kafkago.Topic) bool { return t.Name == name })
+	if at < 0 || errors.Is(meta.Topics[at].Error, kafkago.UnknownTopicOrPartition) {
+		return kafkago.Topic{}, false
+	}
+	return meta.Topics[at], true
 }
 
 func (c *Client) bounds(ctx context.Context, topic string, partitions []kafkago.Partition) ([]PartitionInfo, error) {

@@ -2,8 +2,6 @@ package kafka
 
 import (
 	"context"
-	"errors"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -55,12 +53,9 @@ func (c *Client) countPartitions(ctx context.Context, topic string) (int, error)
 	if err != nil {
 		return 0, err
 	}
-	i := slices.IndexFunc(meta.Topics, func(t kafkago.Topic) bool { return t.Name == topic })
-	switch {
-	case i < 0 || errors.Is(meta.Topics[i].Error, kafkago.UnknownTopicOrPartition):
+	t, there := topicOf(meta, topic)
+	if !there {
 		return 0, nil
-	case meta.Topics[i].Error != nil:
-		return 0, meta.Topics[i].Error
 	}
-	return len(meta.Topics[i].Partitions), nil
+	return len(t.Partitions), t.Error
 }

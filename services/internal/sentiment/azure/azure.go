@@ -61,8 +61,6 @@ type Options struct {
 	Timeout time.Duration
 	// Version is the program's, for the User-Agent.
 	Version string
-	// Transport sends the requests; nil is Azure's own.
-	Transport policy.Transporter
 }
 
 // Validate says what of the options is wrong, by the name of the field.
@@ -132,8 +130,7 @@ func Open(o Options) (*Backend, error) {
 		PerRetry: []policy.Policy{runtime.NewKeyCredentialPolicy(azcore.NewKeyCredential(o.Key), "Ocp-Apim-Subscription-Key",
 			&runtime.KeyCredentialPolicyOptions{InsecureAllowCredentialWithHTTP: strings.HasPrefix(o.Endpoint, "http://")})},
 	}, &policy.ClientOptions{
-		Transport: o.Transport,
-		Retry:     policy.RetryOptions{MaxRetries: 3, TryTimeout: timeout, RetryDelay: 500 * time.Millisecond, MaxRetryDelay: 10 * time.Second},
+		Retry: policy.RetryOptions{MaxRetries: 3, TryTimeout: timeout, RetryDelay: 500 * time.Millisecond, MaxRetryDelay: 10 * time.Second},
 	})
 	return b, nil
 }

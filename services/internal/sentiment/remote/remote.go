@@ -86,7 +86,7 @@ const services = `{
 }`
 
 // Open returns a backend of the server at o.Address. It does no I/O: a server that is not there is an error of Score.
-func Open(o Options, more ...grpc.DialOption) (*Backend, error) {
+func Open(o Options) (*Backend, error) {
 	if _, _, err := net.SplitHostPort(o.Address); err != nil {
 		return nil, fmt.Errorf("address %q of the scoring server: write it as host:port, such as scorer.nlp:9090", o.Address)
 	}
@@ -94,12 +94,12 @@ func Open(o Options, more ...grpc.DialOption) (*Backend, error) {
 	if o.TLS != nil {
 		secure = credentials.NewTLS(o.TLS)
 	}
-	conn, err := grpc.NewClient("dns:///"+o.Address, append([]grpc.DialOption{
+	conn, err := grpc.NewClient("dns:///"+o.Address,
 		grpc.WithTransportCredentials(secure),
 		grpc.WithDefaultServiceConfig(services),
 		grpc.WithDisableServiceConfig(), // what stands in DNS does not change how we ask
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
-	}, more...)...)
+	)
 	if err != nil {
 		return nil, fmt.Errorf("address %q of the scoring server: %w", o.Address, err)
 	}
@@ -148,7 +148,7 @@ func (b *Backend) fitting(documents []sentiment.Document) int {
 
 // ask sends one request, and what of it the server refuses for what it holds is unscored.
 func (b *Backend) ask(ctx context.Context, documents []sentiment.Document) ([]*feedbackv1.Sentiment, error) {
-	sentiments, err := sentiment.Apart(documents, func(part []sentiment.Document) ([]*feedbackv1.Sentiment, error) {
+	sentiments, err := apart(documents, func(part []sentiment.Document) ([]*feedbackv1.Sentiment, error) {
 		return b.request(ctx, part)
 	}, b.refused)
 	if err != nil {
