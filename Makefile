@@ -86,8 +86,8 @@ e2e-cluster: ## Break all around a pipeline on the cluster of KUBECONFIG, or on 
 
 .PHONY: e2e-keda
 e2e-keda: ## Let a real KEDA scale the scorer 1 -> 3 -> 1 over SCRAM and TLS, on the cluster of KUBECONFIG or on a node of hack/cluster/node
-	@if [ -n "$$KUBECONFIG" ]; then cd hack && go test -tags e2e -count=1 -timeout 30m -v ./cluster/keda; \
-	else E2E_KEDA=1 hack/cluster/node $(MAKE) --no-print-directory e2e-keda; fi
+	@if [ -n "$$KUBECONFIG" ]; then cd hack && go test -tags e2e -count=1 -timeout 30m -v -run 'TestScaler$$' ./cluster/keda; \
+	else ALSO=hack/cluster/keda/images hack/cluster/node $(MAKE) --no-print-directory e2e-keda; fi
 
 .PHONY: e2e-keda-processes
 e2e-keda-processes: build ## The same without a node, as processes: E2E_KUBE=folder of etcd, kube-apiserver and kube-controller-manager
@@ -96,9 +96,9 @@ e2e-keda-processes: build ## The same without a node, as processes: E2E_KUBE=fol
 	  go test -tags e2e -count=1 -timeout 20m -v -run TestScalerProcesses ./cluster/keda
 
 .PHONY: e2e-upgrade
-e2e-upgrade: ## Upgrade the packaged older chart with its images to the present ones while feedback flows, roll back, uninstall; see hack/cluster/upgrade
+e2e-upgrade: ## Upgrade the packaged older chart with its images to the present ones while feedback flows, roll back, uninstall: KUBECONFIG's cluster or hack/cluster/node's
 	@if [ -n "$$KUBECONFIG" ]; then cd hack && go test -tags e2e -count=1 -timeout 40m -v ./cluster/upgrade; \
-	else echo "SKIPPED: KUBECONFIG names no cluster, see charts/feedback-pipeline"; fi
+	else ALSO=hack/cluster/upgrade/images hack/cluster/node $(MAKE) --no-print-directory e2e-upgrade; fi
 
 $(BROKER): $(wildcard hack/kafka/*.go hack/kafka/broker/*.go)
 	@mkdir -p bin
