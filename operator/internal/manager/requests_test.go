@@ -1,6 +1,7 @@
 package manager_test
 
 import (
+	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -14,6 +15,7 @@ type tally struct {
 	asked     map[string]int
 	implied   map[string]bool // rights that the server asks for beside that of the request itself
 	forbidden []string
+	patches   []string // each since the last take, with the path of what it changes
 }
 
 type roundTripper func(*http.Request) (*http.Response, error)
@@ -28,6 +30,7 @@ func (t *tally) wrap(next http.RoundTripper) http.RoundTripper {
 			return next.RoundTrip(req)
 		}
 		t.note(right) // before others may see what it does
+		t.keep(req)
 		resp, err := next.RoundTrip(req)
 		if err != nil {
 			return resp, err
@@ -50,6 +53,22 @@ func (t *tally) note(right string) {
 		t.asked = map[string]int{}
 	}
 	t.asked[right]++
+}
+
+// keep remembers what a patch of an object says, so that a test can tell it.
+func (t *tally) keep(req *http.Request) {
+	if req.Method != http.MethodPatch || req.GetBody == nil {
+		return
+	}
+	body, err := req.GetBody()
+	if err != nil {
+		return
+	}
+	defer func() { _ = body.Close() }()
+	text, _ := io.ReadAll(body)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.patches = append(t.patches, req.URL.Path+": "+string(text))
 }
 
 func (t *tally) imply(right string, code int) {
@@ -78,7 +97,7 @@ func (t *tally) take() map[string]int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	all := t.asked
-	t.asked = nil
+	t.asked, t.patches = nil, nil
 	return all
 }
 
@@ -97,6 +116,13 @@ func (t *tally) writes() int {
 }
 
 const leases = "coordination.k8s.io/leases"
+
+// written are the patches since the last take, with the path of what each changes.
+func (t *tally) written() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.patches)
+}
 
 // rights are all that were needed so far.
 func (t *tally) rights() map[string]bool {

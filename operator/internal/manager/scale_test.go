@@ -65,7 +65,9 @@ func TestManyPipelines(t *testing.T) {
 	}
 }
 
-// rest waits until each pipeline was looked at some more, and fails for what was asked meanwhile and need not be.
+// rest waits until each pipeline was looked at some more, and fails for what was asked meanwhile and need not be. A
+// figure that had moved when the last condition changed is written up to half a minute later, once: whoever writes in
+// the second turn too never comes to rest.
 func (f *fleet) rest() {
 	f.Helper()
 	last := -1
@@ -74,6 +76,22 @@ func (f *fleet) rest() {
 		last = f.requests.writes()
 		return last == before
 	})
+	needless := f.turn()
+	if len(needless) > 0 && !slices.ContainsFunc(needless, func(s string) bool { return !strings.Contains(s, statuses+" patch") }) {
+		f.Logf("looked at once more, since figures were written: %q", needless)
+		needless = f.turn()
+	}
+	for _, s := range needless {
+		f.Error(s)
+	}
+}
+
+// statuses is where status is written.
+const statuses = "feedbackpipeline.dev/feedbackpipelines/status"
+
+// turn has all pipelines looked at some more, logs what was asked meanwhile, and returns what need not be.
+func (f *fleet) turn() (needless []string) {
+	f.Helper()
 	f.requests.take()
 	f.takeKafka()
 	began := time.Now()
@@ -84,7 +102,7 @@ func (f *fleet) rest() {
 	})
 	took := time.Since(began)
 	now, later := passes()
-	asked, kafka := f.requests.take(), f.takeKafka()
+	written, asked, kafka := f.requests.written(), f.requests.take(), f.takeKafka()
 	minutes := many * took.Minutes()
 	f.Logf("at rest, over %s: %d looks of %.1f ms on average", took.Round(100*time.Millisecond), now-count, 1000*(later-seconds)/float64(now-count))
 	f.Logf("requests a pipeline-minute at rest: %s", figures(asked, minutes))
@@ -95,9 +113,10 @@ func (f *fleet) rest() {
 		case verb == "watch", resource == leases: // the operator's own, however many pipelines there are
 		case (resource == "/secrets" || resource == "/configmaps") && verb == "get" && n <= polls:
 		default:
-			f.Errorf("%d × %s at rest, over %s and %d pipelines; want only Secrets and ConfigMaps read, each %d times at most", n, right, took, many, polls)
+			needless = append(needless, fmt.Sprintf("%d × %s at rest, over %s and %d pipelines; want only Secrets and ConfigMaps read, each %d times at most; patched: %q", n, right, took, many, polls, written))
 		}
 	}
+	return needless
 }
 
 // poll is how often a Secret or ConfigMap is read, as docs/operator.md says.
