@@ -5,6 +5,7 @@ package evaluate
 import (
 	"cmp"
 	"math"
+	"math/rand/v2"
 	"slices"
 )
 
@@ -169,6 +170,27 @@ func AlarmAt(texts []Judged, recall float64) Channel {
 	slices.Sort(scores)
 	n := min(len(scores), max(1, int(math.Ceil(recall*float64(len(scores))))))
 	return channel(texts, Negative, math.Nextafter(scores[n-1], 2))
+}
+
+// samples is how many samples a standard error is taken from.
+const samples = 500
+
+// StandardError is how far a figure of these texts is usually from that of all texts like them: the standard deviation
+// of the figure over samples of as many texts, drawn from these with replacement. It is the same for the same texts.
+func StandardError(texts []Judged, figure func([]Judged) float64) float64 {
+	random := rand.New(rand.NewPCG(1, uint64(len(texts)))) //nolint:gosec // nobody gains by guessing it
+	sample := make([]Judged, len(texts))
+	sum, squares := 0.0, 0.0
+	for range samples {
+		for i := range sample {
+			sample[i] = texts[random.IntN(len(texts))]
+		}
+		v := figure(sample)
+		sum += v
+		squares += v * v
+	}
+	mean := sum / samples
+	return math.Sqrt(max(0, squares/samples-mean*mean))
 }
 
 // calibrationBins is how many bins, with as many texts each, calibration has.

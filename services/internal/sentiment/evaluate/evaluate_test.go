@@ -112,3 +112,22 @@ func TestParseLabel(t *testing.T) {
 		t.Error("none is a label, want it refused")
 	}
 }
+
+func TestStandardErrorIsThatOfAShare(t *testing.T) {
+	var texts []Judged
+	for i := range 400 {
+		got := Negative
+		if i%4 == 0 {
+			got = Positive
+		}
+		texts = append(texts, judged(Negative, got, 0.5))
+	}
+	recall := func(texts []Judged) float64 { return Of(texts, 0.3, 0.9).MacroRecall }
+	got, want := StandardError(texts, recall), math.Sqrt(0.75*0.25/400)
+	if math.Abs(got-want) > 0.1*want {
+		t.Errorf("standard error %.4f, want about %.4f", got, want)
+	}
+	if again := StandardError(texts, recall); again != got {
+		t.Errorf("standard error %v the second time, want %v again", again, got)
+	}
+}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/builtin"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/evaluate"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/evaluate/chat"
 )
 
 // set is a file of label<TAB>text lines.
@@ -95,8 +96,9 @@ func load(folder string, leftOut []string) ([]*set, error) {
 		errs = append(errs, err)
 		sets = append(sets, &s)
 	}
-	dropTwice(sets)
-	return sets, errors.Join(errs...)
+	measured, err := chat.Texts()
+	dropTwice(sets, measured)
+	return sets, errors.Join(append(errs, err)...)
 }
 
 func (s *set) read(file string) error {
@@ -155,9 +157,17 @@ func gist(text string) string {
 	return b.String()
 }
 
-// dropTwice drops of the texts for training those that stand among those for validation too.
-func dropTwice(sets []*set) {
+// fewestTelling is how many letters a text has that nobody else has written by chance, as they have "ok, thanks".
+const fewestTelling = 15
+
+// dropTwice drops of the texts for training those that stand among those for validation, or among measured ones, too.
+func dropTwice(sets []*set, measured []evaluate.Judged) {
 	aside := map[string]bool{}
+	for _, t := range measured {
+		if g := gist(t.Text); len(g) >= fewestTelling {
+			aside[g] = true
+		}
+	}
 	for _, s := range sets {
 		for _, t := range s.texts {
 			if t.aside {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/builtin"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/evaluate"
 )
 
 // writeData writes texts of two kinds in which one word tells the label, and returns their folder.
@@ -85,7 +86,7 @@ func TestEvaluatePrintsBothBackends(t *testing.T) {
 	if err := run(t.Context(), []string{"--data", writeData(t), "--evaluate"}, &out, io.Discard); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"| chat: chat_ours |", "| tweet: tweet_ours, VADER |"} {
+	for _, want := range []string{"| chat: chat_ours |", "| tweet: tweet_ours, VADER |", "398 texts of a product's chat", "| builtin, chat | 0.", "| VADER | 0."} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("stdout has no %q:\n%s", want, out.String())
 		}
@@ -141,5 +142,34 @@ func TestTextsThatAreAsideAreNotTrainedOn(t *testing.T) {
 				t.Errorf("%s trains on %q, which is in another set for validation", s.name, text.text)
 			}
 		}
+	}
+}
+
+func TestMeasuredTextsAreNotTrainedOn(t *testing.T) {
+	measured, err := chatTexts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var own strings.Builder
+	for _, m := range measured {
+		fmt.Fprintf(&own, "%s\t%s\n", evaluate.Names[m.label], strings.ToUpper(m.text))
+	}
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "chat_ours.tsv"), []byte(own.String()+"neutral\tnobody has measured this\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sets, err := load(folder, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := false
+	for _, text := range sets[0].texts {
+		kept = kept || text.text == "nobody has measured this"
+		if !text.aside && len(gist(text.text)) >= fewestTelling && text.text != "nobody has measured this" {
+			t.Errorf("trains on %q, which is measured on", text.text)
+		}
+	}
+	if !kept {
+		t.Error("a text of one's own is dropped, want it kept")
 	}
 }

@@ -39,6 +39,9 @@ func evaluateWeights(ctx context.Context, o *options, d *data, out io.Writer) er
 		}
 		fmt.Fprint(out, newFigure(s.domain+": "+s.name+", VADER", judged).row())
 	}
+	if err := printChat(ctx, out, w, vader); err != nil {
+		return err
+	}
 	if len(d.spoken) > 0 {
 		printLanguages(out, w, d.spoken)
 	}
