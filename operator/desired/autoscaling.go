@@ -18,6 +18,7 @@ var (
 
 const (
 	scorerComponent = "scorer"
+	shadowComponent = "shadow"
 
 	// AnnotationAutoscaled stands on the scorer's Deployment while its replicas are an autoscaler's. Its value is the least
 	// number of them.

@@ -8,7 +8,7 @@ import (
 )
 
 // backend sets what scores, and how. A spec without one, which validation refuses, is scored by the default.
-func (e *environment) backend(s v1alpha1.Scorer) {
+func (e *environment) backend(s v1alpha1.Backend) {
 	switch {
 	case s.Vader != nil:
 		e.set("SCORER_BACKEND", "vader")

@@ -18,14 +18,14 @@ func seconds(n int) v1alpha1.Duration {
 }
 
 func byServer(secure *v1alpha1.ClientTLS) v1alpha1.Scorer {
-	return v1alpha1.Scorer{GRPC: &v1alpha1.GRPCScorer{Address: "scorer.nlp:9090", Timeout: seconds(2), MaxDocuments: 50, TLS: secure}}
+	return v1alpha1.Scorer{Backend: v1alpha1.Backend{GRPC: &v1alpha1.GRPCScorer{Address: "scorer.nlp:9090", Timeout: seconds(2), MaxDocuments: 50, TLS: secure}}}
 }
 
 func byAzure() v1alpha1.Scorer {
-	return v1alpha1.Scorer{Azure: &v1alpha1.AzureScorer{
+	return v1alpha1.Scorer{Backend: v1alpha1.Backend{Azure: &v1alpha1.AzureScorer{
 		Endpoint: "https://a.example", API: "Language", Timeout: seconds(10),
 		CredentialsSecretRef: v1alpha1.AzureReference{Name: "azure", Key: "key"},
-	}}
+	}}}
 }
 
 // said is a variable in a line: its value, or where it is taken from.
@@ -49,7 +49,7 @@ func TestEachBackendIsToldItsSettings(t *testing.T) {
 		scorer v1alpha1.Scorer
 		want   []string
 	}{
-		{"vader", v1alpha1.Scorer{Vader: &v1alpha1.VaderScorer{AssumeLanguage: "de"}}, []string{"SCORER_BACKEND=vader", "SCORER_ASSUME_LANGUAGE=de"}},
+		{"vader", v1alpha1.Scorer{Backend: v1alpha1.Backend{Vader: &v1alpha1.VaderScorer{AssumeLanguage: "de"}}}, []string{"SCORER_BACKEND=vader", "SCORER_ASSUME_LANGUAGE=de"}},
 		{"server", byServer(nil), []string{"SCORER_BACKEND=grpc", "SCORER_GRPC_ADDRESS=scorer.nlp:9090", "SCORER_GRPC_TIMEOUT=2s", "SCORER_GRPC_MAX_DOCUMENTS=50"}},
 		{"server over TLS", byServer(secure), []string{
 			"SCORER_BACKEND=grpc", "SCORER_GRPC_ADDRESS=scorer.nlp:9090", "SCORER_GRPC_TIMEOUT=2s", "SCORER_GRPC_MAX_DOCUMENTS=50",

@@ -53,15 +53,16 @@ func (o Options) image(program string) string {
 type Result struct {
 	// Objects are Deployments and Services, in a fixed order, with apiVersion and kind set.
 	Objects []client.Object
-	// Topics are the five topics, in the order feedback, scored, notifications, dead-letters, state.
+	// Topics are the five topics, and the shadow's where there is one: feedback, scored, notifications, dead-letters,
+	// shadow, state.
 	Topics []Topic
-	// Groups are the consumer groups: the scorer's, then one a route.
+	// Groups are the consumer groups: the scorer's, its shadow's where there is one, then one a route.
 	Groups []Group
 }
 
 // Topic is a topic as it shall be.
 type Topic struct {
-	// Role is what it is to the pipeline: feedback, scored, notifications, dead-letters or state.
+	// Role is what it is to the pipeline: feedback, scored, notifications, dead-letters, shadow or state.
 	Role string
 	// Name is its full name.
 	Name string
@@ -81,8 +82,10 @@ type Group struct {
 	ID string
 	// Topic is the full name of the topic that it reads.
 	Topic string
-	// Route is the route that it serves; empty for the scorer.
+	// Route is the route that it serves; empty for the scorer and its shadow.
 	Route string
+	// Shadow is true for the scorer's shadow: how far that is is no matter of the pipeline's.
+	Shadow bool `json:",omitempty"`
 }
 
 // Render returns what p asks for. p has its defaults: it comes from an API server or from validate.Load. A p that
@@ -100,6 +103,7 @@ func Render(p *v1alpha1.FeedbackPipeline, o Options) (Result, error) {
 		r.Objects = append(r.Objects, objects...)
 	}
 	r.Objects = append(r.Objects, scorer(p, o)...)
+	r.Objects = append(r.Objects, shadow(p, o)...)
 	deployment, err := notifier(p, o)
 	if err != nil {
 		return Result{}, fmt.Errorf("render the notifier: %w", err)

@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/feedback-pipelines/feedback-pipelines/operator/api/v1alpha1"
 )
 
@@ -15,6 +17,10 @@ const (
 	SentimentScorer = "sentiment-scorer"
 	Notifier        = "notifier"
 )
+
+// ShadowScorer is what the scorer's shadow is called, in its labels, its consumer group and its health: the program is
+// SentimentScorer, but it must not be taken for the scorer.
+const ShadowScorer = "shadow-scorer"
 
 // Labels of what Render returns. All objects of a pipeline bear the first two; a source's bear the third.
 const (
@@ -29,6 +35,9 @@ const (
 	labelComponent = "app.kubernetes.io/component"
 	labelManagedBy = "app.kubernetes.io/managed-by"
 )
+
+// IsShadow tells whether o is part of the scorer's shadow, without which a pipeline goes on.
+func IsShadow(o metav1.Object) bool { return o.GetLabels()[labelComponent] == shadowComponent }
 
 // maxName is what the name of a Service, and the host name of a pod, may have.
 const maxName = 63
@@ -48,7 +57,7 @@ func SourceName(pipeline, source string) string {
 	return cut(pipeline+"-"+source, maxName-9) + "-" + hash(pipeline, "source", source)
 }
 
-// ComponentName is the name of the objects of a part that each pipeline has once (scorer, notifier, metrics), at
+// ComponentName is the name of the objects of a part that each pipeline has once (scorer, shadow, notifier, metrics), at
 // most 63 characters: pipeline and component, shortened by a hash where that is too long.
 func ComponentName(pipeline, component string) string {
 	name := pipeline + "-" + component

@@ -68,7 +68,7 @@ func marshal(t testing.TB, v any) []byte {
 }
 
 func TestRenderGolden(t *testing.T) {
-	for _, name := range []string{"smallest", "full", "platform"} {
+	for _, name := range []string{"smallest", "full", "platform", "shadow"} {
 		t.Run(name, func(t *testing.T) {
 			got := text(t, render(t, sample(t, name)))
 			path := filepath.Join("testdata", name+".yaml")

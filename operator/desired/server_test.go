@@ -29,7 +29,7 @@ func TestServerTakesWhatIsRendered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"smallest", "full", "platform"} {
+	for _, name := range []string{"smallest", "full", "platform", "shadow"} {
 		p := sample(t, name)
 		p.Namespace = "feedback-" + name
 		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: p.Namespace, Labels: map[string]string{"pod-security.kubernetes.io/enforce": "restricted"}}}

@@ -15,6 +15,7 @@ const (
 	RoleScored        = "scored"
 	RoleNotifications = "notifications"
 	RoleDeadLetters   = "dead-letters"
+	RoleShadow        = "shadow"
 	RoleState         = "state"
 )
 
@@ -24,17 +25,27 @@ const (
 	brokerDefault = -1
 )
 
-// Topics returns the topics of p: feedback, scored, notifications, dead-letters, state.
+// Topics returns the topics of p: feedback, scored, notifications, dead-letters, shadow if the scorer has one, and state,
+// always last.
 func Topics(p *v1alpha1.FeedbackPipeline) []Topic {
 	names := p.Spec.Topics.Names
 	replay := replayConfig(p)
-	return []Topic{
+	topics := []Topic{
 		topic(p, RoleFeedback, names.Feedback, replay),
 		topic(p, RoleScored, names.Scored, replay),
 		topic(p, RoleNotifications, names.Notifications, notificationsConfig(p)),
 		topic(p, RoleDeadLetters, names.DeadLetters, replay),
-		stateTopic(p, names.State),
 	}
+	if p.Spec.Scorer.Shadow != nil {
+		topics = append(topics, ShadowTopic(p))
+	}
+	return append(topics, stateTopic(p, names.State))
+}
+
+// ShadowTopic is the topic of p's shadow, whether p has a shadow or had one. It is like that of scored events, so that the
+// two line up.
+func ShadowTopic(p *v1alpha1.FeedbackPipeline) Topic {
+	return topic(p, RoleShadow, p.Spec.Topics.Names.Shadow, replayConfig(p))
 }
 
 func topic(p *v1alpha1.FeedbackPipeline, role string, explicit v1alpha1.TopicName, base map[string]string) Topic {
@@ -116,10 +127,13 @@ func names(topics []Topic) map[string]string {
 	return byRole
 }
 
-// Groups returns the consumer groups of p: the scorer's, then one a route.
+// Groups returns the consumer groups of p: the scorer's, its shadow's if it has one, then one a route.
 func Groups(p *v1alpha1.FeedbackPipeline) []Group {
 	topic := names(Topics(p))
 	groups := []Group{{ID: scorerGroup(p), Topic: topic[RoleFeedback]}}
+	if p.Spec.Scorer.Shadow != nil {
+		groups = append(groups, ShadowGroup(p))
+	}
 	for _, route := range p.Spec.Routes {
 		groups = append(groups, Group{ID: routeGroup(p, route.Name), Topic: topic[RoleScored], Route: route.Name})
 	}
@@ -127,6 +141,11 @@ func Groups(p *v1alpha1.FeedbackPipeline) []Group {
 }
 
 func scorerGroup(p *v1alpha1.FeedbackPipeline) string { return Prefix(p) + "." + SentimentScorer }
+
+// ShadowGroup is the consumer group of p's shadow, whether p has a shadow or had one.
+func ShadowGroup(p *v1alpha1.FeedbackPipeline) Group {
+	return Group{ID: Prefix(p) + "." + ShadowScorer, Topic: names(Topics(p))[RoleFeedback], Shadow: true}
+}
 
 func routeGroup(p *v1alpha1.FeedbackPipeline, route string) string {
 	return Prefix(p) + "." + Notifier + "." + route

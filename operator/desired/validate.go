@@ -14,6 +14,7 @@ import (
 const (
 	oneSourceKind  = "a source has exactly one kind; set one of slack, twitter"
 	oneBackend     = "a scorer has exactly one backend; set one of builtin, vader, grpc, azure, for example builtin: {}, or leave out scorer for the default"
+	oneShadow      = "a shadow has exactly one backend; set one of builtin, vader, grpc, azure, for example vader: {}, or remove shadow"
 	oneSink        = "a route has exactly one sink; set slack"
 	unknownSource  = "a route's match.sources names a source that spec.sources does not have; use the name of one of spec.sources"
 	sourceIsSink   = "a channel is both a source and the sink of a route, so the pipeline would feed itself; give the route another channel (in different workspaces: name one of them by its id)"
@@ -73,14 +74,11 @@ func checkKinds(p *v1alpha1.FeedbackPipeline, spec *field.Path) field.ErrorList 
 			errs = append(errs, field.Invalid(spec.Child("sources").Index(i), s.Name, oneSourceKind))
 		}
 	}
-	backends := 0
-	for _, set := range []bool{p.Spec.Scorer.Builtin != nil, p.Spec.Scorer.Vader != nil, p.Spec.Scorer.GRPC != nil, p.Spec.Scorer.Azure != nil} {
-		if set {
-			backends++
-		}
-	}
-	if backends != 1 {
+	if backends(p.Spec.Scorer.Backend) != 1 {
 		errs = append(errs, field.Invalid(spec.Child("scorer"), "", oneBackend))
+	}
+	if s := p.Spec.Scorer.Shadow; s != nil && backends(s.Backend) != 1 {
+		errs = append(errs, field.Invalid(spec.Child("scorer", "shadow"), "", oneShadow))
 	}
 	for i, r := range p.Spec.Routes {
 		if r.Slack == nil {
@@ -88,6 +86,17 @@ func checkKinds(p *v1alpha1.FeedbackPipeline, spec *field.Path) field.ErrorList 
 		}
 	}
 	return errs
+}
+
+// backends is how many of b's are set.
+func backends(b v1alpha1.Backend) int {
+	n := 0
+	for _, set := range []bool{b.Builtin != nil, b.Vader != nil, b.GRPC != nil, b.Azure != nil} {
+		if set {
+			n++
+		}
+	}
+	return n
 }
 
 // checkSources refuses a channel, an app token or a stream that two sources share.

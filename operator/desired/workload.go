@@ -1,6 +1,7 @@
 package desired
 
 import (
+	"cmp"
 	"strconv"
 	"time"
 
@@ -36,8 +37,9 @@ func listen(port int) string { return ":" + strconv.Itoa(port) }
 type workload struct {
 	pipeline  *v1alpha1.FeedbackPipeline
 	program   string // and image
+	alias     string // what its pods are called where that is not the program
 	name      string // of the objects
-	component string // source, scorer or notifier
+	component string // source, scorer, shadow or notifier
 	source    string // the source's name, if component is source
 	env       environment
 	replicas  *int32 // nil leaves them to whoever owns the field
@@ -51,7 +53,7 @@ type workload struct {
 
 // selector are the labels that tell w's pods from all others. They never change: a Deployment's selector is immutable.
 func (w workload) selector() map[string]string {
-	labels := map[string]string{labelName: w.program, LabelInstance: w.pipeline.Name}
+	labels := map[string]string{labelName: cmp.Or(w.alias, w.program), LabelInstance: w.pipeline.Name}
 	if w.source != "" {
 		labels[LabelSource] = w.source
 	}

@@ -264,6 +264,15 @@ var rules = []struct {
 	{"keyword twice", edits{"spec.routes.0.match.keywords": "[a, a]"}, "Duplicate value"},
 	{"language in words", edits{"spec.routes.0.match.languages": "[the queen's]"}, "a language is a BCP 47 tag"},
 
+	{"shadow", edits{"spec.scorer": "{builtin: {}, shadow: {vader: {}}}"}, ""},
+	{"shadow of the scorer's kind", edits{"spec.scorer": "{builtin: {}, shadow: {builtin: {slackKind: dev}, replicas: 2, startOffset: Earliest}}"}, ""},
+	{"shadow of the default scorer", edits{"spec.scorer": "{shadow: {vader: {}}}"}, "a scorer has exactly one backend"},
+	{"shadow without a backend", edits{"spec.scorer": "{builtin: {}, shadow: {}}"}, "a shadow has exactly one backend"},
+	{"shadow with two", edits{"spec.scorer": "{builtin: {}, shadow: {vader: {}, builtin: {}}}"}, "a shadow has exactly one backend"},
+	{"shadow of 0 replicas", edits{"spec.scorer": "{builtin: {}, shadow: {vader: {}, replicas: 0}}"}, "greater than or equal to 1"},
+	{"shadow from the middle", edits{"spec.scorer": "{builtin: {}, shadow: {vader: {}, startOffset: Middle}}"}, "Unsupported value"},
+	{"resources of the shadow", edits{"spec.podTemplate": "{components: [{name: shadow, resources: {limits: {memory: 1Gi}}}]}"}, ""},
+
 	{"pod template", edits{"spec.podTemplate": "{labels: {team: a}, resources: {limits: {memory: 1Gi}}, components: [{name: scorer, resources: {requests: {cpu: 2}}}]}"}, ""},
 	{"label of the operator", edits{"spec.podTemplate": "{labels: {app.kubernetes.io/name: a}}"}, "are the operator's labels"},
 	{"label of the operator's domain", edits{"spec.podTemplate": "{labels: {feedbackpipeline.dev/source: a}}"}, "are the operator's labels"},

@@ -1,6 +1,9 @@
 package validate
 
-import "regexp"
+import (
+	"regexp"
+	"strings"
+)
 
 // examples are what to write for fields that must not be missing, by path without the elements' numbers.
 var examples = map[string]string{
@@ -49,8 +52,16 @@ var elements = regexp.MustCompile(`\[\d+\]`)
 
 // write says what to write for the field at path, with an example where there is one.
 func write(path string) string {
-	if example := examples[elements.ReplaceAllString(path, "")]; example != "" {
+	if example := exampleOf(elements.ReplaceAllString(path, "")); example != "" {
 		return "write it, for example " + example
 	}
 	return "write it"
+}
+
+// exampleOf is what to write for the field at path, empty where there is no example. A shadow's backends are the scorer's.
+func exampleOf(path string) string {
+	if backend, ok := strings.CutPrefix(path, "spec.scorer.shadow."); ok {
+		path = "spec.scorer." + backend
+	}
+	return examples[path]
 }

@@ -19,8 +19,8 @@ func TestEveryRequiredFieldHasAnExample(t *testing.T) {
 		seen++
 		var got map[string]any
 		name := path[strings.LastIndex(path, ".")+1:]
-		if err := yaml.Unmarshal([]byte(examples[path]), &got); err != nil || len(got) != 1 || got[name] == nil {
-			t.Errorf("example of %s = %q (%v), want one that sets %s", path, examples[path], err, name)
+		if err := yaml.Unmarshal([]byte(exampleOf(path)), &got); err != nil || len(got) != 1 || got[name] == nil {
+			t.Errorf("example of %s = %q (%v), want one that sets %s", path, exampleOf(path), err, name)
 		}
 	}
 	var walk func(path string, s *schema.Structural)

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"net"
+	"slices"
 
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/feedback"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
@@ -15,6 +16,10 @@ type config struct {
 	run.Config
 	Kafka  kafka.Config    `envPrefix:"KAFKA_"`
 	Topics feedback.Topics `envPrefix:"TOPIC_"`
+
+	// Shadow is the topic of a shadow's scored events: a scorer that has one writes there in place of Topics.Scored, and
+	// never a dead letter. Empty for the scorer itself.
+	Shadow string `env:"TOPIC_SHADOW" help:"topic of scored events of a shadow, which writes nowhere else and serves no gRPC; empty for the scorer itself"`
 
 	// Backend is what scores: one of sentiment.Names, grpc or azure.
 	Backend string `env:"SCORER_BACKEND" envDefault:"builtin" help:"what scores: builtin, vader, grpc or azure"`
@@ -39,6 +44,9 @@ func (c *config) Validate() error {
 	if _, err := sentiment.AssumedLanguage(c.AssumeLanguage); err != nil {
 		errs = append(errs, run.Invalid("SCORER_ASSUME_LANGUAGE", c.AssumeLanguage, "use a BCP 47 tag such as en, or none"))
 	}
+	if t := c.Topics; c.Shadow != "" && slices.Contains([]string{t.Feedback, t.Scored, t.Notifications, t.DeadLetters, t.State}, c.Shadow) {
+		errs = append(errs, run.Invalid("TOPIC_SHADOW", c.Shadow, "it is another topic of the pipeline: give the shadow one of its own, such as <prefix>.shadow"))
+	}
 	if c.GroupID == "" {
 		errs = append(errs, run.Invalid("GROUP_ID", "", "name the consumer group, such as <prefix>.sentiment-scorer"))
 	}
@@ -46,6 +54,22 @@ func (c *config) Validate() error {
 		errs = append(errs, run.Invalid("GRPC_LISTEN_ADDRESS", c.GRPCListenAddress, "write it as host:port or :port, such as :9090"))
 	}
 	return errors.Join(errs...)
+}
+
+// component is what the process calls itself in its health and towards Kafka.
+func (c *config) component() string {
+	if c.Shadow != "" {
+		return shadowName
+	}
+	return name
+}
+
+// outputs are the topics that are written to, health's last; the first has the scored events.
+func (c *config) outputs() []string {
+	if c.Shadow != "" {
+		return []string{c.Shadow, c.Topics.State}
+	}
+	return []string{c.Topics.Scored, c.Topics.DeadLetters, c.Topics.State}
 }
 
 // format is how scored events and health are written; Parse has checked it.

@@ -5,6 +5,9 @@
 // It guarantees one scored event for each revision of each event, deletions included, at
 // least once and in order within a partition; what cannot be scored has no score and a
 // reason, and what cannot be read goes to the dead letters.
+//
+// As a shadow (TOPIC_SHADOW) it does the same beside the scorer and into a topic of its own, for comparison: it
+// serves nobody, and leaves dead letters to the scorer.
 package main
 
 import (
@@ -26,6 +29,8 @@ import (
 
 const (
 	name = "sentiment-scorer"
+	// shadowName is what a shadow calls itself: its health must not be taken for the scorer's.
+	shadowName = "shadow-scorer"
 	// stuckAfter is for how long nothing may be handled while there is something to.
 	stuckAfter = 2 * time.Minute
 )
@@ -39,7 +44,7 @@ func main() { os.Exit(run.Main(name, &config{}, start)) }
 // 100 MB together, at 100 some 10 MB more for a tenth less of the processor.
 const collectAt = 75
 
-// start serves gRPC at once and consumes as soon as the topics are there. It returns when
+// start serves gRPC at once, unless it is a shadow, and consumes as soon as the topics are there. It returns when
 // ctx has ended and what was in hand is finished, or when one of them fails.
 func start(ctx context.Context, p *run.Process, cfg *config) error {
 	if os.Getenv("GOGC") == "" {
@@ -49,21 +54,23 @@ func start(ctx context.Context, p *run.Process, cfg *config) error {
 	if err != nil {
 		return err
 	}
-	client, err := kafka.Open(cfg.Kafka, name)
+	client, err := kafka.Open(cfg.Kafka, cfg.component())
 	if err != nil {
 		return err
 	}
 	defer client.Close()
 	p.Ready("kafka", errStarting)
-	p.Ready("grpc", errStarting)
 	m := newMetrics(p.Metrics)
-	reporter := health.New(name, cfg.Instance)
+	reporter := health.New(cfg.component(), cfg.Instance)
 
 	work := p.Work()
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		return serve(ctx, work, p, cfg.GRPCListenAddress, newServer(m.measure("grpc", backend)))
-	})
+	if cfg.Shadow == "" {
+		p.Ready("grpc", errStarting)
+		group.Go(func() error {
+			return serve(ctx, work, p, cfg.GRPCListenAddress, newServer(m.measure("grpc", backend)))
+		})
+	}
 	group.Go(func() error {
 		return consume(ctx, work, p, cfg, client, reporter, newScorer(cfg, m, reporter, m.measure("kafka", backend)))
 	})
@@ -74,7 +81,8 @@ func start(ctx context.Context, p *run.Process, cfg *config) error {
 // it, which ends last, with work at the latest, so that it takes the instance's key away.
 func consume(ctx, work context.Context, p *run.Process, cfg *config, client *kafka.Client, reporter *health.Reporter, s *scorer) error {
 	t := cfg.Topics
-	err := client.WaitTopics(ctx, p.Log, t.Feedback, t.Scored, t.DeadLetters, t.State)
+	topics := append([]string{t.Feedback}, cfg.outputs()...)
+	err := client.WaitTopics(ctx, p.Log, topics...)
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -97,6 +105,9 @@ func consume(ctx, work context.Context, p *run.Process, cfg *config, client *kaf
 		Metrics:     stream.NewMetrics(p.Metrics),
 		Traces:      tracing.New(p.Traces),
 	}
+	if cfg.Shadow != "" {
+		loop.Instead = s.instead
+	}
 	reporting, stop := context.WithCancel(work)
 	defer stop()
 	var group errgroup.Group
@@ -108,7 +119,7 @@ func consume(ctx, work context.Context, p *run.Process, cfg *config, client *kaf
 	})
 	group.Go(func() error {
 		reporter.WatchKafka(ctx, func(ctx context.Context) error {
-			return client.Check(ctx, t.Feedback, t.Scored, t.DeadLetters, t.State)
+			return client.Check(ctx, topics...)
 		},
 			func(err error) { p.Ready("kafka", err) })
 		return nil

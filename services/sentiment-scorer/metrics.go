@@ -9,6 +9,7 @@ import (
 
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/stream"
 )
 
 // metrics are what the scorer counts, beside the loop's own.
@@ -19,6 +20,7 @@ type metrics struct {
 	duration *prometheus.HistogramVec
 	age      prometheus.Histogram
 	since    prometheus.Histogram
+	leftOut  *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -46,7 +48,13 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Buckets: prometheus.ExponentialBuckets(0.005, 4, 10),
 		}),
 	}
-	reg.MustRegister(m.scored, m.unscored, m.size, m.duration, m.age, m.since)
+	m.leftOut = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "feedback_shadow_left_out_total", Help: "Records that a shadow could not handle, by reason: what it has in place of dead letters.",
+	}, []string{"reason"})
+	for _, reason := range []string{stream.ReasonPermanent, stream.ReasonFailed, stream.ReasonTooLarge} {
+		m.leftOut.WithLabelValues(reason)
+	}
+	reg.MustRegister(m.scored, m.unscored, m.size, m.duration, m.age, m.since, m.leftOut)
 	return m
 }
 

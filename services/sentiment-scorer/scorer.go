@@ -29,7 +29,7 @@ type scorer struct {
 
 func newScorer(cfg *config, m *metrics, reporter *health.Reporter, backend sentiment.Backend) *scorer {
 	return &scorer{
-		backend: backend, topic: cfg.Topics.Scored, format: cfg.format(),
+		backend: backend, topic: cfg.outputs()[0], format: cfg.format(),
 		metrics: m, health: reporter, now: time.Now,
 	}
 }
@@ -103,12 +103,16 @@ func telling(r kafka.Record) bool {
 }
 
 func deleted(e *feedbackv1.Event) *feedbackv1.Sentiment {
+	return unscored(e, feedbackv1.UnscoredReason_UNSCORED_REASON_DELETED, "the event was deleted")
+}
+
+// unscored is the sentiment of an event that no backend has scored, in the language that its source says.
+func unscored(e *feedbackv1.Event, reason feedbackv1.UnscoredReason, why string) *feedbackv1.Sentiment {
 	language := e.GetLanguage()
 	if language == "" {
 		language = sentiment.Undetermined
 	}
-	return sentiment.Unscored("", &feedbackv1.Language{Tag: language},
-		feedbackv1.UnscoredReason_UNSCORED_REASON_DELETED, "the event was deleted")
+	return sentiment.Unscored("", &feedbackv1.Language{Tag: language}, reason, why)
 }
 
 // carry copies the headers that a scored event has from its event: the trace, and what

@@ -83,7 +83,7 @@ func (c *cluster) create(k *kafka) {
 		Sources: []v1alpha1.Source{{Name: "community", Slack: &v1alpha1.SlackSource{
 			Channels: []v1alpha1.SlackChannel{"feedback"}, APIURL: c.simulator, CredentialsSecretRef: v1alpha1.SlackAppReference{Name: "slack"},
 		}}},
-		Scorer: v1alpha1.Scorer{Vader: &v1alpha1.VaderScorer{}, Autoscaling: &v1alpha1.ScorerAutoscaling{
+		Scorer: v1alpha1.Scorer{Backend: v1alpha1.Backend{Vader: &v1alpha1.VaderScorer{}}, Autoscaling: &v1alpha1.ScorerAutoscaling{
 			MaxReplicas: new(int32(3)), LagThreshold: threshold, ScaleDownAfter: v1alpha1.Duration{Duration: metav1.Duration{Duration: 15 * time.Second}},
 		}},
 		Routes: []v1alpha1.Route{{Name: "nobody", Match: &v1alpha1.Match{Keywords: []v1alpha1.Keyword{"said by nobody"}}, Slack: &v1alpha1.SlackSink{

@@ -144,7 +144,8 @@ type ConnectionStringReference struct {
 	Key string `json:"key,omitempty"`
 }
 
-// Topics are the pipeline's five topics: feedback, scored, notifications, dead-letters and state.
+// Topics are the pipeline's five topics: feedback, scored, notifications, dead-letters and state; and a sixth, shadow,
+// where the scorer has one.
 type Topics struct {
 	// Managed (default): topics are created, partitions grown and settings kept as declared.
 	// Unmanaged: topics are only verified, never written.
@@ -180,7 +181,7 @@ type Topics struct {
 	// +optional
 	ReplicationFactor *int32 `json:"replicationFactor,omitempty"`
 
-	// How long feedback, scored and dead-letters keep a record: 1m to 87600h, default 168h. Notifications are kept
+	// How long feedback, scored, shadow and dead-letters keep a record: 1m to 87600h, default 168h. Notifications are kept
 	// longer than anything that can be replayed, state for ever.
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1m') && duration(self) <= duration('87600h')",message="retention must be a duration from 1m to 87600h, for example 168h"
 	// +kubebuilder:default="168h"
@@ -240,6 +241,10 @@ type TopicNames struct {
 	// Checkpoints and health; must be compacted and have one partition.
 	// +optional
 	State TopicName `json:"state,omitempty"`
+
+	// Events with the score of scorer.shadow, without which it is not used.
+	// +optional
+	Shadow TopicName `json:"shadow,omitempty"`
 }
 
 // TopicManagement is whether the operator writes topics.

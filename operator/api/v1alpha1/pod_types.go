@@ -25,7 +25,7 @@ type PodTemplate struct {
 	// Resources of single components; they win over resources.
 	// +listType=map
 	// +listMapKey=name
-	// +kubebuilder:validation:MaxItems=3
+	// +kubebuilder:validation:MaxItems=4
 	// +optional
 	Components []ComponentTemplate `json:"components,omitempty"`
 
@@ -100,8 +100,8 @@ type Resources struct {
 
 // ComponentTemplate is what differs in one component.
 type ComponentTemplate struct {
-	// source (all sources), scorer or notifier.
-	// +kubebuilder:validation:Enum=source;scorer;notifier
+	// source (all sources), scorer, shadow (of the scorer) or notifier.
+	// +kubebuilder:validation:Enum=source;scorer;shadow;notifier
 	// +required
 	Name string `json:"name"`
 

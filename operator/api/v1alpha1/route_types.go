@@ -1,10 +1,31 @@
 package v1alpha1
 
-// Scorer is how events are scored. Exactly one backend is set; more backends will be more fields.
+// Scorer is how events are scored.
 //
 // +kubebuilder:validation:XValidation:rule="[has(self.builtin), has(self.vader), has(self.grpc), has(self.azure)].filter(set, set).size() == 1",message="a scorer has exactly one backend; set one of builtin, vader, grpc, azure, for example builtin: {}, or leave out scorer for the default"
 // +kubebuilder:validation:XValidation:rule="!(has(self.replicas) && has(self.autoscaling))",message="a scorer has replicas or autoscaling, not both; remove one"
 type Scorer struct {
+	Backend `json:",inline"`
+
+	// Replicas of the scorer, 1 to 1000. More than there are partitions stand idle. Default: left to the Deployment (1)
+	// or to an autoscaler.
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000
+	// +optional
+	Replicas *int32 `json:"replicas,omitempty"`
+
+	// Replicas by the lag of the scorer's consumer group, set by KEDA, instead of replicas. Default: none.
+	// +optional
+	Autoscaling *ScorerAutoscaling `json:"autoscaling,omitempty"`
+
+	// A second backend that scores the same events beside the first, to be compared with it. What it says goes into a
+	// topic of its own, `<prefix>.shadow`, and to nobody. Default: none.
+	// +optional
+	Shadow *ShadowScorer `json:"shadow,omitempty"`
+}
+
+// Backend is what scores. Exactly one is set; more backends will be more fields, and a rule of Scorer and ShadowScorer.
+type Backend struct {
 	// Models that are part of the scorer: English, and Arabic, French, German, Italian, Portuguese and Spanish. The default.
 	// +optional
 	Builtin *BuiltinScorer `json:"builtin,omitempty"`
@@ -20,17 +41,29 @@ type Scorer struct {
 	// Azure AI Language, or a service that speaks the older Text Analytics v2.0.
 	// +optional
 	Azure *AzureScorer `json:"azure,omitempty"`
+}
 
-	// Replicas of the scorer, 1 to 1000. More than there are partitions stand idle. Default: left to the Deployment (1)
-	// or to an autoscaler.
+// ShadowScorer scores the events of the pipeline a second time, in a Deployment and a consumer group of its own. Whatever
+// becomes of it, the pipeline goes on: it is Ready without its shadow, and the condition ShadowHealthy says how that is.
+// `feedbackctl compare` shows where the two differ, and what the routes' channels would have got.
+//
+// +kubebuilder:validation:XValidation:rule="[has(self.builtin), has(self.vader), has(self.grpc), has(self.azure)].filter(set, set).size() == 1",message="a shadow has exactly one backend; set one of builtin, vader, grpc, azure, for example vader: {}, or remove shadow"
+type ShadowScorer struct {
+	Backend `json:",inline"`
+
+	// Replicas of the shadow, 1 to 1000. More than there are partitions stand idle. Default 1.
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=1000
+	// +kubebuilder:default=1
 	// +optional
-	Replicas *int32 `json:"replicas,omitempty"`
+	Replicas int32 `json:"replicas,omitempty"`
 
-	// Replicas by the lag of the scorer's consumer group, set by KEDA, instead of replicas. Default: none.
+	// Where the shadow begins when it runs for the first time: Latest (default) scores what comes from then on, Earliest
+	// all that the topic of feedback still holds. One that was removed and comes back goes on where it was.
+	// +kubebuilder:validation:Enum=Earliest;Latest
+	// +kubebuilder:default=Latest
 	// +optional
-	Autoscaling *ScorerAutoscaling `json:"autoscaling,omitempty"`
+	StartOffset StartOffset `json:"startOffset,omitempty"`
 }
 
 // BuiltinScorer scores by models that are part of the scorer. The score is P(positive) + P(neutral)/2, calibrated for each

@@ -8,8 +8,8 @@ type FeedbackPipelineStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// Conditions of the types Ready, TopicsReady, WorkloadsReady, SourcesHealthy, NotifierHealthy, Autoscaling,
-	// Reconciling, Stalled.
+	// Conditions of the types Ready, TopicsReady, WorkloadsReady, SourcesHealthy, NotifierHealthy, ShadowHealthy,
+	// Autoscaling, Reconciling, Stalled.
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=16
@@ -21,7 +21,7 @@ type FeedbackPipelineStatus struct {
 	// +optional
 	ReadySources string `json:"readySources,omitempty"`
 
-	// Records that are not yet handled, over all consumer groups. Absent while unknown.
+	// Records that are not yet handled, over all consumer groups but the shadow's. Absent while unknown.
 	// +optional
 	Lag *int64 `json:"lag,omitempty"`
 
@@ -106,7 +106,7 @@ type GroupStatus struct {
 	// +required
 	Name string `json:"name"`
 
-	// The route that it serves; empty for the scorer.
+	// The route that it serves; empty for the scorer and its shadow.
 	// +kubebuilder:validation:MaxLength=63
 	// +optional
 	Route string `json:"route,omitempty"`
@@ -117,7 +117,7 @@ type GroupStatus struct {
 }
 
 // Types of conditions. All but the last two are good when True; Reconciling and Stalled appear only while True
-// (kstatus), Autoscaling while the scorer is autoscaled.
+// (kstatus), Autoscaling while the scorer is autoscaled, ShadowHealthy while it has a shadow.
 const (
 	// ConditionReady is True when feedback flows: topics as desired, workloads available, all components healthy,
 	// nothing overdue.
@@ -130,6 +130,9 @@ const (
 	ConditionSourcesHealthy = "SourcesHealthy"
 	// ConditionNotifierHealthy is True when every route's channel can be told.
 	ConditionNotifierHealthy = "NotifierHealthy"
+	// ConditionShadowHealthy is True when the scorer's shadow runs, and scores what the scorer scores. Ready does not
+	// ask after it.
+	ConditionShadowHealthy = "ShadowHealthy"
 	// ConditionAutoscaling is True when KEDA sets the scorer's replicas.
 	ConditionAutoscaling = "Autoscaling"
 	// ConditionReconciling is True while the operator works towards the spec.

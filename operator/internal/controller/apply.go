@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/feedback-pipelines/feedback-pipelines/operator/api/v1alpha1"
+	"github.com/feedback-pipelines/feedback-pipelines/operator/desired"
 )
 
 // annotationApplied is a hash of what was applied last. With it, what has left the spec is known without a request.
@@ -187,7 +188,11 @@ func listWithin(want, live []any) bool {
 func (p *pass) workloads(ctx context.Context, objects []client.Object) error {
 	var errs []error
 	for _, o := range objects {
-		errs = append(errs, p.apply(ctx, o))
+		if desired.IsShadow(o) {
+			p.applyShadow(ctx, o)
+		} else {
+			errs = append(errs, p.apply(ctx, o))
+		}
 	}
 	if err := errors.Join(errs...); err != nil {
 		p.saw.Refused = problemOf(err)

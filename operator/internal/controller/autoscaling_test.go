@@ -24,7 +24,7 @@ import (
 // autoscaled asks for at least so many scorers.
 func autoscaled(least int32) func(*v1alpha1.FeedbackPipeline) {
 	return func(p *v1alpha1.FeedbackPipeline) {
-		p.Spec.Scorer = v1alpha1.Scorer{Vader: &v1alpha1.VaderScorer{}, Autoscaling: &v1alpha1.ScorerAutoscaling{MinReplicas: least}}
+		p.Spec.Scorer = v1alpha1.Scorer{Backend: v1alpha1.Backend{Vader: &v1alpha1.VaderScorer{}}, Autoscaling: &v1alpha1.ScorerAutoscaling{MinReplicas: least}}
 	}
 }
 
@@ -181,7 +181,7 @@ func TestReplicasAreHandedOver(t *testing.T) {
 	testenv.InstallKEDA(t, apiServer)
 	s := newStage(t)
 	p := s.flowing("azure", func(p *v1alpha1.FeedbackPipeline) {
-		p.Spec.Scorer = v1alpha1.Scorer{Vader: &v1alpha1.VaderScorer{}, Replicas: new(int32(5))}
+		p.Spec.Scorer = v1alpha1.Scorer{Backend: v1alpha1.Backend{Vader: &v1alpha1.VaderScorer{}}, Replicas: new(int32(5))}
 	})
 	replicas := s.seen(p)
 	s.edit(p, autoscaled(1))
@@ -222,8 +222,8 @@ func TestAutoscalingRemoved(t *testing.T) {
 		scorer v1alpha1.Scorer
 		want   int32
 	}{
-		"replicas":         {v1alpha1.Scorer{Vader: &v1alpha1.VaderScorer{}, Replicas: new(int32(4))}, 4},
-		"without-replicas": {v1alpha1.Scorer{Vader: &v1alpha1.VaderScorer{}}, 1},
+		"replicas":         {v1alpha1.Scorer{Backend: v1alpha1.Backend{Vader: &v1alpha1.VaderScorer{}}, Replicas: new(int32(4))}, 4},
+		"without-replicas": {v1alpha1.Scorer{Backend: v1alpha1.Backend{Vader: &v1alpha1.VaderScorer{}}}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)

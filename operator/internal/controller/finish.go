@@ -120,7 +120,7 @@ func (p *pass) cleanUp(ctx context.Context, left time.Duration) (kept string, er
 	if err := p.connect(ctx); err != nil && m.client == nil { // credentials that we still have may outlive their Secret
 		return "", err
 	}
-	all := desired.Topics(p.pipeline)
+	all, _ := apart(desired.Topics(p.pipeline))
 	state := all[len(all)-1]
 	live, err := m.client.Describe(ctx, names(all)...)
 	if err != nil {
@@ -143,9 +143,11 @@ func (p *pass) cleanUp(ctx context.Context, left time.Duration) (kept string, er
 }
 
 func (p *pass) deleteAll(ctx context.Context, data []desired.Topic, state desired.Topic) error {
-	var errs []error
+	errs := []error{p.deleteShadow(ctx)}
 	for _, g := range desired.Groups(p.pipeline) {
-		errs = append(errs, p.memory.client.DeleteGroup(ctx, g.ID))
+		if !g.Shadow {
+			errs = append(errs, p.memory.client.DeleteGroup(ctx, g.ID))
+		}
 	}
 	for _, t := range data {
 		if t.Managed {

@@ -46,7 +46,14 @@ func (p *pass) lost() {
 // progress notes how far the groups are, or why that cannot be seen.
 func (p *pass) progress(ctx context.Context) {
 	m, flow := p.memory, p.saw.Flow
-	groups := desired.Groups(p.pipeline)
+	var groups []desired.Group
+	for _, g := range desired.Groups(p.pipeline) {
+		if g.Shadow {
+			defer p.shadowProgress(ctx, g)
+		} else {
+			groups = append(groups, g)
+		}
+	}
 	progress, err := m.client.Progress(ctx, groups...)
 	if err != nil {
 		log.FromContext(ctx).V(1).Info("cannot read how far the groups are", "error", err.Error())
@@ -63,10 +70,10 @@ func (p *pass) progress(ctx context.Context) {
 	}
 }
 
-// group is how far g is. A route's offset stays behind what waits for its digest, so only the scorer's group can be
-// stuck; what a route should have told already the notifier says itself.
+// group is how far g is. A route's offset stays behind what waits for its digest, so only the scorer's group and its
+// shadow's can be stuck; what a route should have told already the notifier says itself.
 func (p *pass) group(g desired.Group, progress kafka.Progress) status.Group {
-	out := status.Group{ID: g.ID, Route: g.Route, Lag: progress.Lag}
+	out := status.Group{ID: g.ID, Route: g.Route, Shadow: g.Shadow, Lag: progress.Lag}
 	if since := p.memory.books.stuck(g.ID, progress, p.Now()); g.Route == "" {
 		out.Stuck = since
 	}

@@ -76,7 +76,7 @@ func deployments(own []client.Object, want *desired.Result) []*appsv1.Deployment
 }
 
 func workload(want, live *appsv1.Deployment) status.Workload {
-	w := status.Workload{Name: want.Name, Source: want.Labels[desired.LabelSource], Missing: live == nil, Wanted: 1}
+	w := status.Workload{Name: want.Name, Source: want.Labels[desired.LabelSource], Shadow: desired.IsShadow(want), Missing: live == nil, Wanted: 1}
 	if live == nil {
 		return w
 	}

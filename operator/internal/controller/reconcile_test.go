@@ -11,7 +11,7 @@ import (
 func TestFirstReconcile(t *testing.T) {
 	s := newStage(t)
 	p := s.pipeline("azure", func(p *v1alpha1.FeedbackPipeline) {
-		p.Spec.Scorer = v1alpha1.Scorer{Vader: &v1alpha1.VaderScorer{}, Replicas: new(int32(3))}
+		p.Spec.Scorer = v1alpha1.Scorer{Backend: v1alpha1.Backend{Vader: &v1alpha1.VaderScorer{}}, Replicas: new(int32(3))}
 	})
 	s.reconcile(p)
 	if got := s.topics(p); len(got) != 5 || got["feedback"] != 6 || got["state"] != 1 {

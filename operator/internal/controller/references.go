@@ -108,9 +108,10 @@ func (r *Reconciler) data(ctx context.Context, of referenced) (map[string][]byte
 	return data, err
 }
 
-// stamp puts on each Deployment's pods a hash of what they take from Secrets and ConfigMaps.
+// stamp puts on each Deployment's pods a hash of what they take from Secrets and ConfigMaps. What the shadow alone lacks is
+// no error.
 func (p *pass) stamp(ctx context.Context, objects []client.Object) error {
-	var errs []error
+	var errs, shadows []error
 	lookup := p.lookup(ctx, p.pipeline.Namespace)
 	for _, o := range objects {
 		d, ok := o.(*appsv1.Deployment)
@@ -124,7 +125,11 @@ func (p *pass) stamp(ctx context.Context, objects []client.Object) error {
 		mac := hmac.New(sha256.New, p.hashKey())
 		for _, ref := range refs {
 			value, err := lookup(ref)
-			errs = append(errs, err)
+			if desired.IsShadow(d) {
+				shadows = append(shadows, err)
+			} else {
+				errs = append(errs, err)
+			}
 			fmt.Fprintf(mac, "%s %d ", ref, len(value))
 			io.WriteString(mac, value)
 		}
@@ -133,6 +138,7 @@ func (p *pass) stamp(ctx context.Context, objects []client.Object) error {
 		}
 		d.Spec.Template.Annotations[desired.AnnotationReferences] = hex.EncodeToString(mac.Sum(nil)[:8])
 	}
+	p.holdShadow(errors.Join(shadows...))
 	return errors.Join(errs...)
 }
 

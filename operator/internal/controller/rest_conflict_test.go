@@ -20,7 +20,7 @@ import (
 func TestForeignObjects(t *testing.T) {
 	s := newStage(t)
 	replicas := func(p *v1alpha1.FeedbackPipeline) {
-		p.Spec.Scorer = v1alpha1.Scorer{Vader: &v1alpha1.VaderScorer{}, Replicas: new(int32(2))}
+		p.Spec.Scorer = v1alpha1.Scorer{Backend: v1alpha1.Backend{Vader: &v1alpha1.VaderScorer{}}, Replicas: new(int32(2))}
 	}
 	model := s.pipeline("model", replicas)
 	for i, o := range s.objects(model) {

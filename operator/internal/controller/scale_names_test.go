@@ -20,7 +20,7 @@ func TestNamesOnAServer(t *testing.T) {
 	for _, names := range [][2]string{{"a", "b-c"}, {"a-b", "c"}, {"a-b-c", "c"}, {long, long}, {long[:62], long}} {
 		all = append(all, s.pipeline(names[0], func(p *v1alpha1.FeedbackPipeline) {
 			p.Spec.Sources[0].Name = names[1]
-			p.Spec.Scorer = v1alpha1.Scorer{Vader: &v1alpha1.VaderScorer{}, Replicas: new(int32(2))}
+			p.Spec.Scorer = v1alpha1.Scorer{Backend: v1alpha1.Backend{Vader: &v1alpha1.VaderScorer{}}, Replicas: new(int32(2))}
 		}))
 	}
 	for _, p := range all {

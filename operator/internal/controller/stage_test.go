@@ -171,6 +171,9 @@ func (s *stage) speak(p *v1alpha1.FeedbackPipeline, change ...func(*feedbackv1.H
 	s.Helper()
 	s.topics(p) // so that the test's own client knows them
 	components := []string{"sentiment-scorer", "notifier"}
+	if p.Spec.Scorer.Shadow != nil {
+		components = append(components, "shadow-scorer")
+	}
 	for _, source := range p.Spec.Sources {
 		components = append(components, "slack-ingest/"+source.Name)
 	}

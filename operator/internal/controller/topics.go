@@ -95,31 +95,35 @@ func (p *pass) settle(ctx context.Context, want *desired.Result) (*status.Topics
 		return nil, err
 	}
 	m := p.memory
-	live, err := m.client.Describe(ctx, names(want.Topics)...)
+	main, shadow := apart(want.Topics)
+	live, err := m.client.Describe(ctx, names(main)...)
 	if err != nil {
 		return nil, err
 	}
 	managed := p.pipeline.Spec.Topics.Management != v1alpha1.TopicsUnmanaged
 	if managed {
-		created, other, err := p.claim(ctx, want.Topics, live)
+		created, other, err := p.claim(ctx, main, live)
 		if err != nil || other != nil {
 			m.usable = false
 			return &status.Topics{Problem: other}, err
 		}
 		if created {
-			if live, err = m.client.Describe(ctx, names(want.Topics)...); err != nil {
+			if live, err = m.client.Describe(ctx, names(main)...); err != nil {
 				return nil, err
 			}
 		}
 	}
-	plan := topics.Diff(want.Topics, live, m.books.applied)
+	plan := topics.Diff(main, live, m.books.applied)
 	if !plan.Blocks() && managed {
-		if err := p.carryOut(ctx, plan, want.Topics); err != nil {
+		if err := p.carryOut(ctx, plan, p.shadowKept(topics.Remember(main))); err != nil {
 			return nil, err
 		}
 	}
 	m.usable = !plan.Blocks()
-	saw := &status.Topics{Count: len(want.Topics), Drift: plan.Drift}
+	saw := &status.Topics{Count: len(main), Drift: plan.Drift}
+	if shadow != nil && m.usable {
+		p.settleShadow(ctx, *shadow, topics.Remember(main), saw)
+	}
 	if len(plan.Refused) > 0 {
 		saw.Problem = refused(plan.Refused)
 	}
@@ -242,11 +246,10 @@ func (p *pass) read(ctx context.Context, state string) error {
 	return nil
 }
 
-// carryOut does what plan says. What may be set is written down first, so that whatever happens, what is ours can be
+// carryOut does what plan says; after is what is set then. What may be set is written down first, so that whatever happens, what is ours can be
 // reset later.
-func (p *pass) carryOut(ctx context.Context, plan topics.Plan, want []desired.Topic) error {
+func (p *pass) carryOut(ctx context.Context, plan topics.Plan, after topics.Applied) error {
 	m := p.memory
-	after := topics.Remember(want)
 	if plan.Writes() {
 		if err := p.remember(ctx, m.books.applied.Union(after)); err != nil {
 			return err

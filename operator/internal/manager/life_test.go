@@ -159,7 +159,7 @@ func pipeline(namespace, name string, servers []string) *v1alpha1.FeedbackPipeli
 			Kafka:   v1alpha1.Kafka{BootstrapServers: servers},
 			Topics:  v1alpha1.Topics{DeletionPolicy: v1alpha1.DeletionDelete},
 			Sources: []v1alpha1.Source{{Name: "community", Slack: slack("feedback", "")}, {Name: "partners", Slack: slack("partners", v1alpha1.SlackHTTP)}},
-			Scorer:  v1alpha1.Scorer{Vader: &v1alpha1.VaderScorer{}, Replicas: new(int32(3))},
+			Scorer:  v1alpha1.Scorer{Backend: v1alpha1.Backend{Vader: &v1alpha1.VaderScorer{}}, Replicas: new(int32(3))},
 			Routes: []v1alpha1.Route{{Name: "negative", Slack: &v1alpha1.SlackSink{
 				Channel: "negative-feedback", CredentialsSecretRef: v1alpha1.SlackBotReference{Name: "slack"},
 			}}},

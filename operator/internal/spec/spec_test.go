@@ -44,7 +44,7 @@ func TestEveryReason(t *testing.T) {
 	if len(reasons) < 30 {
 		t.Fatalf("found %d reasons, want more than 30", len(reasons))
 	}
-	components := map[string]bool{"TokenRefused": true, "BudgetSpent": true, "ChannelArchived": true}
+	components := map[string]bool{"TokenRefused": true, "BudgetSpent": true, "ChannelArchived": true, "HandlerFailed": true}
 	told := map[string]bool{}
 	for _, c := range cases.All {
 		told[c.Reason] = true
@@ -105,6 +105,9 @@ func TestArgo(t *testing.T) {
 		want, ok := byReason[c.Reason]
 		if !ok || c.Condition == v1alpha1.ConditionSourcesHealthy && c.Reason == status.ReasonSuspended {
 			continue
+		}
+		if c.Condition == v1alpha1.ConditionShadowHealthy && c.Reason != status.ReasonSuspended {
+			want = "Healthy" // whatever becomes of a shadow
 		}
 		seen++
 		got, message, err := spec.Argo(string(text), c.Derived())

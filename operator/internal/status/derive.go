@@ -29,6 +29,7 @@ func Derive(p *v1alpha1.FeedbackPipeline, o Observation) v1alpha1.FeedbackPipeli
 	d.set(v1alpha1.ConditionSourcesHealthy, sources)
 	d.set(v1alpha1.ConditionNotifierHealthy, notifier)
 	d.set(v1alpha1.ConditionReady, d.ready(topics, workloads, sources, notifier))
+	d.abnormal(v1alpha1.ConditionShadowHealthy, d.shadow())
 	d.abnormal(v1alpha1.ConditionAutoscaling, d.autoscaling())
 	d.abnormal(v1alpha1.ConditionReconciling, d.reconciling(topics, workloads, sources, notifier))
 	d.abnormal(v1alpha1.ConditionStalled, d.stalled())
@@ -118,8 +119,12 @@ func (d *derivation) workloads() verdict {
 	last, before := d.was(v1alpha1.ConditionWorkloadsReady)
 	var waiting []string
 	var problem *Problem
-	unready := true
+	unready, available := true, 0
 	for _, w := range d.o.Workloads {
+		if w.Shadow {
+			continue
+		}
+		available++
 		if w.Done() {
 			continue
 		}
@@ -145,7 +150,7 @@ func (d *derivation) workloads() verdict {
 	case d.p.Spec.Suspend:
 		return good(ReasonSuspended, "all workloads are at zero replicas")
 	}
-	return good(ReasonAvailable, fmt.Sprintf("%d Deployments are available", len(d.o.Workloads)))
+	return good(ReasonAvailable, fmt.Sprintf("%d Deployments are available", available))
 }
 
 // Done tells whether w runs as it should, with nothing of an earlier spec left.
@@ -198,7 +203,7 @@ func (d *derivation) ready(topics, workloads, sources, notifier verdict) verdict
 
 // waits tells whether there are workloads that are not made before the topics are there.
 func (d *derivation) waits(topics verdict) bool {
-	return d.o.Refused == nil && topics.status != metav1.ConditionTrue && slices.ContainsFunc(d.o.Workloads, func(w Workload) bool { return w.Missing })
+	return d.o.Refused == nil && topics.status != metav1.ConditionTrue && slices.ContainsFunc(d.o.Workloads, func(w Workload) bool { return w.Missing && !w.Shadow })
 }
 
 func (d *derivation) stuck() verdict {
@@ -212,7 +217,7 @@ func (d *derivation) stuck() verdict {
 		return unknown(b.Reason, "how far the consumer groups are cannot be seen: "+b.Message)
 	}
 	for _, g := range d.o.Flow.Groups {
-		if !g.Stuck.IsZero() && d.o.Now.Sub(g.Stuck) >= StuckAfter {
+		if !g.Shadow && !g.Stuck.IsZero() && d.o.Now.Sub(g.Stuck) >= StuckAfter {
 			return bad(ReasonStuck, fmt.Sprintf("consumer group %s has %d records before it and has committed nothing since %s; see its workload's log", g.ID, g.Lag, g.Stuck.UTC().Format(time.RFC3339)))
 		}
 	}
@@ -245,7 +250,7 @@ func (d *derivation) stalled() *verdict {
 		problems = append(problems, d.o.Topics.Problem)
 	}
 	for _, w := range d.o.Workloads {
-		if !w.Done() {
+		if !w.Done() && !w.Shadow {
 			problems = append(problems, w.Problem)
 		}
 	}

@@ -26,7 +26,9 @@ func (d *derivation) flow() {
 	}
 	var sum int64
 	for _, g := range d.o.Flow.Groups {
-		sum += g.Lag
+		if !g.Shadow {
+			sum += g.Lag
+		}
 		d.next.Groups = append(d.next.Groups, v1alpha1.GroupStatus{Name: g.ID, Route: g.Route, Lag: new(g.Lag)})
 	}
 	d.next.Lag = new(sum)

@@ -27,6 +27,8 @@ type Observation struct {
 	Workloads []Workload
 	// Autoscaling is how the scorer's autoscaling is; nil where none is asked for.
 	Autoscaling *Autoscaling
+	// Shadow is why nothing of the scorer's shadow is applied; nil where nothing stands against it.
+	Shadow *Problem
 	// Unlisted is why the live Deployments, or the pods of those that are not as they should be, could not be looked at,
 	// since then; nil where they could.
 	Unlisted      error
@@ -58,13 +60,17 @@ type Topics struct {
 	Since       time.Time
 	// Drift is what somebody else changed, in words.
 	Drift []string
+	// Shadow is what is wrong with the shadow's topic; nil if nothing, or there is none.
+	Shadow *Problem
 }
 
 // Workload is one Deployment.
 type Workload struct {
 	Name string
 	// Source is the source that it runs, empty for the scorer and the notifier.
-	Source  string
+	Source string
+	// Shadow is true for the scorer's shadow.
+	Shadow  bool
 	Missing bool
 	// Wanted, Updated, Available and Total are replicas.
 	Wanted, Updated, Available, Total int32
@@ -78,15 +84,18 @@ type Workload struct {
 
 // Flow is what is known of the pipeline while it runs.
 type Flow struct {
-	// Components are what each has said of itself last, by name: slack-ingest/community, sentiment-scorer, notifier.
+	// Components are what each has said of itself last, by name: slack-ingest/community, sentiment-scorer,
+	// shadow-scorer, notifier.
 	Components map[string]Component
 	// Gaps are what sources could not read back, by the name of the source.
 	Gaps map[string]Gap
-	// Groups are the consumer groups, in the order of the spec; none where Blind is set.
+	// Groups are the consumer groups, in the order of the spec, the shadow's last; none but that where Blind is set.
 	Groups []Group
 	// Blind is why the groups' offsets could not be read, since then; nil where they could.
 	Blind      *Problem
 	BlindSince time.Time
+	// ShadowBlind is why the offsets of the shadow's group could not be read; nil where they could.
+	ShadowBlind *Problem
 }
 
 // Component is what one component said of itself last.
@@ -109,7 +118,9 @@ type Gap struct{ From, To time.Time }
 // Group is how far a consumer group is.
 type Group struct {
 	ID, Route string
-	Lag       int64
+	// Shadow is true for the scorer's shadow.
+	Shadow bool
+	Lag    int64
 	// Stuck is since when it has lag and commits nothing; zero where it moves.
 	Stuck time.Time
 }

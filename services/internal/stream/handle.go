@@ -138,14 +138,14 @@ func (l *Loop) more(ctx context.Context, g source) []kafka.Record {
 	return recs
 }
 
-// bury turns the group's one record into a dead letter.
+// bury turns the group's one record into a dead letter, or Instead.
 func (l *Loop) bury(grp *group, reason string) *group {
 	cause := grp.err
 	var p *permanentError
 	if errors.As(cause, &p) {
 		cause = p.error
 	}
-	grp.out = []kafka.Record{l.deadLetter(grp.recs[0], reason, cause, grp.failures+1)}
+	grp.out = l.cannot(grp.recs[0], reason, cause, grp.failures+1)
 	return grp
 }
 

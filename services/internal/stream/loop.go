@@ -70,6 +70,9 @@ type Loop struct {
 	Handle Handler
 	// DeadLetters is the topic for what cannot be handled.
 	DeadLetters string
+	// Instead, where it is set, says what is produced in place of a dead letter of r, which may be nothing; DeadLetters is
+	// not written to then. cause is without what Permanent marks it by.
+	Instead func(r kafka.Record, reason string, cause error) []kafka.Record
 	// Attempts is how often a record fails, while others pass, before it is a dead letter;
 	// default 5.
 	Attempts int
@@ -173,7 +176,7 @@ func (l *Loop) finish(ctx context.Context, g source, batch, out []kafka.Record, 
 }
 
 // produce writes out until all of it is acknowledged. What no broker takes is replaced by
-// a dead letter.
+// a dead letter, or Instead.
 func (l *Loop) produce(ctx context.Context, batch, out []kafka.Record) error {
 	for attempt := 0; len(out) > 0; attempt++ {
 		err := l.Write(ctx, out...)
@@ -213,11 +216,11 @@ func (l *Loop) consuming(err error) {
 func (l *Loop) remaining(batch, out []kafka.Record, failed *kafka.WriteError) []kafka.Record {
 	var left []kafka.Record
 	for _, i := range failed.Failed {
-		r := out[i]
 		if slices.Contains(failed.TooLarge, i) {
-			r = l.deadLetter(origin(batch, r), ReasonTooLarge, kafka.ErrTooLarge, 1)
+			left = append(left, l.cannot(origin(batch, out[i]), ReasonTooLarge, kafka.ErrTooLarge, 1)...)
+		} else {
+			left = append(left, out[i])
 		}
-		left = append(left, r)
 	}
 	return left
 }
@@ -233,10 +236,14 @@ func origin(batch []kafka.Record, out kafka.Record) kafka.Record {
 	return out
 }
 
-func (l *Loop) deadLetter(r kafka.Record, reason string, cause error, attempts int) kafka.Record {
+// cannot is what is produced of a record that cannot be handled.
+func (l *Loop) cannot(r kafka.Record, reason string, cause error, attempts int) []kafka.Record {
+	if l.Instead != nil {
+		return l.Instead(r, reason, cause)
+	}
 	l.Metrics.deadLetter(reason)
 	l.Log.Warn("dead letter", "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "reason", reason, "error", cause)
-	return feedback.DeadLetter(l.DeadLetters, r, reason, cause, attempts)
+	return []kafka.Record{feedback.DeadLetter(l.DeadLetters, r, reason, cause, attempts)}
 }
 
 func (l *Loop) overtaken(partition int, from, to int64) {

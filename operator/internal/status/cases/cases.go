@@ -104,6 +104,24 @@ func scaling(problem string, pending bool) func(*v1alpha1.FeedbackPipeline, *sta
 	}
 }
 
+// shadowed gives the scorer a shadow that is well, and spoils it.
+func shadowed(spoil func(*v1alpha1.FeedbackPipeline, *status.Observation)) func(*v1alpha1.FeedbackPipeline, *status.Observation) {
+	return func(p *v1alpha1.FeedbackPipeline, o *status.Observation) {
+		p.Spec.Scorer.Shadow = &v1alpha1.ShadowScorer{}
+		o.Workloads = append(o.Workloads, status.Workload{Name: "azure-shadow", Shadow: true, Wanted: 1, Updated: 1, Available: 1, Total: 1, Observed: true})
+		o.Flow.Components[desired.ShadowScorer] = o.Flow.Components[desired.SentimentScorer]
+		o.Flow.Groups = append(o.Flow.Groups, status.Group{ID: "feedback.azure.shadow-scorer", Shadow: true})
+		spoil(p, o)
+	}
+}
+
+// shadowLacks is what stands against the shadow before it is applied.
+func shadowLacks(reason string) func(*v1alpha1.FeedbackPipeline, *status.Observation) {
+	return shadowed(func(_ *v1alpha1.FeedbackPipeline, o *status.Observation) {
+		o.Shadow = &status.Problem{Reason: reason, Message: so}
+	})
+}
+
 // All are the cases, in the order of the documentation.
 var All = []Case{
 	{v1alpha1.ConditionReady, status.ReasonFlowing, "feedback flows", well},
@@ -159,6 +177,17 @@ var All = []Case{
 	{v1alpha1.ConditionNotifierHealthy, status.ReasonNoHealth, "nothing was heard of the notifier for a minute", func(_ *v1alpha1.FeedbackPipeline, o *status.Observation) {
 		delete(o.Flow.Components, desired.Notifier)
 	}},
+
+	{v1alpha1.ConditionShadowHealthy, status.ReasonHealthy, "the shadow scores what the scorer scores; the message says how far it is behind", shadowed(well)},
+	{v1alpha1.ConditionShadowHealthy, "HandlerFailed", "or another word of the shadow itself, of its workload or of its topic, as above: the pipeline goes on without it", shadowed(says(desired.ShadowScorer, v1alpha1.SourceFailed, "HandlerFailed"))},
+	{v1alpha1.ConditionShadowHealthy, status.ReasonMissing, "a Secret that only the shadow needs does not exist", shadowLacks(status.ReasonMissing)},
+	{v1alpha1.ConditionShadowHealthy, status.ReasonStuck, "the shadow has lag and has committed nothing for 2 minutes: see its log", shadowed(func(_ *v1alpha1.FeedbackPipeline, o *status.Observation) {
+		o.Flow.Groups[1] = status.Group{ID: "feedback.azure.shadow-scorer", Shadow: true, Lag: 9, Stuck: now.Add(-status.StuckAfter)}
+	})},
+	{v1alpha1.ConditionShadowHealthy, status.ReasonNoHealth, "nothing was heard of the shadow for a minute", shadowed(func(_ *v1alpha1.FeedbackPipeline, o *status.Observation) {
+		delete(o.Flow.Components, desired.ShadowScorer)
+	})},
+	{v1alpha1.ConditionShadowHealthy, status.ReasonSuspended, "the pipeline is suspended", shadowed(suspended)},
 
 	{v1alpha1.ConditionAutoscaling, status.ReasonAutoscaled, "KEDA sets the scorer's replicas", scaling("", false)},
 	{v1alpha1.ConditionAutoscaling, status.ReasonScalerNew, "KEDA has not yet looked at the ScaledObject", scaling("", true)},

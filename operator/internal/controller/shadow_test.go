@@ -1,0 +1,158 @@
+package controller_test
+
+import (
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	policyv1 "k8s.io/api/policy/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
+
+	"github.com/feedback-pipelines/feedback-pipelines/operator/api/v1alpha1"
+	"github.com/feedback-pipelines/feedback-pipelines/operator/desired"
+)
+
+// shadowed gives a pipeline's scorer a shadow.
+func shadowed(p *v1alpha1.FeedbackPipeline) {
+	p.Spec.Scorer = v1alpha1.Scorer{
+		Backend: v1alpha1.Backend{Builtin: &v1alpha1.BuiltinScorer{}},
+		Shadow:  &v1alpha1.ShadowScorer{Backend: v1alpha1.Backend{Vader: &v1alpha1.VaderScorer{}}, Replicas: 2},
+	}
+}
+
+const shadowOf = "azure/shadow-scorer"
+
+// TestShadow is made, runs beside the scorer, and goes when it leaves the spec; its topic and group stay until the
+// pipeline goes.
+func TestShadow(t *testing.T) {
+	s := newStage(t)
+	p := s.flowing("azure", shadowed, func(p *v1alpha1.FeedbackPipeline) { p.Spec.Topics.DeletionPolicy = v1alpha1.DeletionDelete })
+	s.condition(p, "Ready", "True Flowing")
+	s.condition(p, "ShadowHealthy", "True Healthy")
+	if got, want := s.topics(p)[desired.RoleShadow], int32(6); got != want {
+		t.Errorf("the shadow's topic has %d partitions, want %d as that of scored events", got, want)
+	}
+	d := s.deployments()[shadowOf]
+	if d == nil || *d.Spec.Replicas != 2 || d.Name != "azure-shadow" {
+		t.Fatalf("the shadow's Deployment is %v, want azure-shadow with 2 replicas", d)
+	}
+	budget := client.ObjectKeyFromObject(d)
+	s.must(s.api.Get(t.Context(), budget, &policyv1.PodDisruptionBudget{}))
+	if g := p.Status.Groups[len(p.Status.Groups)-1]; g.Name != desired.Prefix(p)+".shadow-scorer" || g.Lag == nil {
+		t.Errorf("the last group of the status is %+v, want the shadow's with its lag", g)
+	}
+
+	s.edit(p, func(p *v1alpha1.FeedbackPipeline) { p.Spec.Scorer.Shadow = nil })
+	s.reconcile(p)
+	s.roll()
+	s.speak(p)
+	s.reconcile(p)
+	s.condition(p, "Ready", "True Flowing")
+	s.condition(p, "ShadowHealthy", "absent")
+	if d := s.deployments()[shadowOf]; d != nil {
+		t.Errorf("Deployment %s is still there, want it pruned with the shadow", d.Name)
+	}
+	if err := s.api.Get(t.Context(), budget, &policyv1.PodDisruptionBudget{}); client.IgnoreNotFound(err) != nil || err == nil {
+		t.Errorf("the shadow's PodDisruptionBudget: %v, want it pruned", err)
+	}
+	if !s.exists(desired.ShadowTopic(p).Name) {
+		t.Error("the shadow's topic went with the shadow, want it kept: what was compared can be looked at again")
+	}
+
+	s.must(s.api.Delete(t.Context(), p))
+	s.finish(p, "")
+	if s.exists(desired.ShadowTopic(p).Name) {
+		t.Error("the topic of a shadow that was removed outlives the pipeline with deletionPolicy Delete")
+	}
+}
+
+// TestTopicThatIsNotTheShadows stays: without a shadow, a topic of its name is somebody else's.
+func TestTopicThatIsNotTheShadows(t *testing.T) {
+	s := newStage(t)
+	p := s.flowing("azure", func(p *v1alpha1.FeedbackPipeline) { p.Spec.Topics.DeletionPolicy = v1alpha1.DeletionDelete })
+	foreign := desired.ShadowTopic(p)
+	s.must(s.kafka.Create(t.Context(), foreign))
+	s.must(s.api.Delete(t.Context(), p))
+	s.finish(p, "")
+	if !s.exists(foreign.Name) {
+		t.Errorf("topic %s was deleted with a pipeline that never had a shadow", foreign.Name)
+	}
+}
+
+func (s *stage) exists(topic string) bool {
+	s.Helper()
+	live, err := s.kafka.Describe(s.Context(), topic)
+	s.must(err)
+	_, ok := live[topic]
+	return ok
+}
+
+// TestShadowNeverTouchesThePipeline: whatever is wrong with it, the rest is Ready and its own condition says what.
+func TestShadowNeverTouchesThePipeline(t *testing.T) {
+	azure := func(p *v1alpha1.FeedbackPipeline) {
+		p.Spec.Scorer.Shadow.Backend = v1alpha1.Backend{Azure: &v1alpha1.AzureScorer{
+			Endpoint: "https://a.example", CredentialsSecretRef: v1alpha1.AzureReference{Name: "absent"},
+		}}
+	}
+	compacted := func(s *stage, p *v1alpha1.FeedbackPipeline) {
+		topic := desired.ShadowTopic(p)
+		topic.Config = map[string]string{"cleanup.policy": "compact"}
+		s.must(s.kafka.Create(s.Context(), topic))
+	}
+	for _, tt := range []struct {
+		name  string
+		spoil func(*stage, *v1alpha1.FeedbackPipeline) // before the pipeline has a shadow
+		spec  func(*v1alpha1.FeedbackPipeline)
+		says  func(*feedbackv1.Health)
+		rolls bool
+		runs  bool
+		want  string
+	}{
+		{"a Secret is missing", nil, azure, nil, true, false, "False ReferenceMissing"},
+		{"its topic is compacted", compacted, nil, nil, true, false, "False TopicUnsuitable"},
+		{"its topic cannot be made", func(s *stage, _ *v1alpha1.FeedbackPipeline) { s.deny(kmsg.CreateTopics, kerr.PolicyViolation) }, nil, nil, true, false, "False KafkaRefused"},
+		{"no pod of it comes up", nil, nil, nil, false, true, "False RollingOut"},
+		{"its backend fails", nil, nil, func(h *feedbackv1.Health) {
+			if h.Component == desired.ShadowScorer {
+				h.Conditions = []*feedbackv1.Health_Condition{{Name: "handler", Level: feedbackv1.Health_LEVEL_FAILED, Reason: "HandlerFailed", Message: "so"}}
+				h.Level = feedbackv1.Health_LEVEL_FAILED
+			}
+		}, true, true, "False HandlerFailed"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newStage(t)
+			p := s.flowing("azure")
+			if tt.spoil != nil {
+				tt.spoil(s, p)
+			}
+			s.edit(p, shadowed)
+			if tt.spec != nil {
+				s.edit(p, tt.spec)
+			}
+			s.reconcile(p)
+			if tt.rolls {
+				s.roll()
+			}
+			var says []func(*feedbackv1.Health)
+			if tt.says != nil {
+				says = append(says, tt.says)
+			}
+			s.speak(p, says...)
+			s.reconcile(p)
+			s.condition(p, "Ready", "True Flowing")
+			s.condition(p, "TopicsReady", "True AsDesired")
+			s.condition(p, "WorkloadsReady", "True Available")
+			s.condition(p, "Reconciling", "absent")
+			s.condition(p, "Stalled", "absent")
+			s.condition(p, "ShadowHealthy", tt.want)
+			if got := s.deployments()[shadowOf] != nil; got != tt.runs {
+				t.Errorf("the shadow has a Deployment: %v, want %v", got, tt.runs)
+			}
+			if got := s.events.take(); len(got) > 0 {
+				t.Errorf("events = %q, want none: nothing has become of the pipeline", got)
+			}
+		})
+	}
+}

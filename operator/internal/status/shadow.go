@@ -1,0 +1,73 @@
+package status
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/feedback-pipelines/feedback-pipelines/operator/api/v1alpha1"
+	"github.com/feedback-pipelines/feedback-pipelines/operator/desired"
+)
+
+// shadow is what the condition ShadowHealthy says, nil where the scorer has no shadow. Nothing of it is part of Ready.
+func (d *derivation) shadow() *verdict {
+	switch {
+	case d.p.Spec.Scorer.Shadow == nil:
+		return nil
+	case d.p.Spec.Suspend && d.o.Refused == nil:
+		return new(good(ReasonSuspended, "the pipeline is suspended"))
+	case d.o.Refused != nil:
+		return new(unknown(d.o.Refused.Reason, "nothing of the spec is applied, see WorkloadsReady"))
+	case d.o.Shadow != nil:
+		return new(d.o.Shadow.verdict())
+	case d.o.Topics != nil && d.o.Topics.Shadow != nil:
+		return new(d.o.Topics.Shadow.verdict())
+	}
+	if v := d.shadowWorkload(); v != nil {
+		return v
+	}
+	return new(d.shadowFlow())
+}
+
+// shadowWorkload is what stands against the shadow's Deployment, nil if nothing is known.
+func (d *derivation) shadowWorkload() *verdict {
+	i := slices.IndexFunc(d.o.Workloads, func(w Workload) bool { return w.Shadow })
+	switch {
+	case i < 0, d.o.Workloads[i].Done(), d.o.Unlisted != nil:
+		return nil
+	case d.o.Workloads[i].Problem != nil:
+		return new(d.o.Workloads[i].Problem.verdict())
+	}
+	w := d.o.Workloads[i]
+	return new(bad(ReasonRollingOut, fmt.Sprintf("%s has %d of %d replicas", w.Name, min(w.Updated, w.Available), w.Wanted)))
+}
+
+// shadowFlow is what the shadow says of itself, and how far it is behind.
+func (d *derivation) shadowFlow() verdict {
+	c, current, held := d.look(desired.ShadowScorer)
+	lag := ""
+	if d.o.Flow != nil {
+		for _, g := range d.o.Flow.Groups {
+			switch {
+			case !g.Shadow:
+			case !g.Stuck.IsZero() && d.o.Now.Sub(g.Stuck) >= StuckAfter:
+				return bad(ReasonStuck, fmt.Sprintf("consumer group %s has %d records before it and has committed nothing since %s; see its workload's log", g.ID, g.Lag, g.Stuck.UTC().Format(time.RFC3339)))
+			case g.Lag > 0:
+				lag = fmt.Sprintf(", with %d events still to go", g.Lag)
+			}
+		}
+		if b := d.o.Flow.ShadowBlind; b != nil {
+			return unknown(b.Reason, "how far the shadow is cannot be seen: "+b.Message)
+		}
+	}
+	last, before := d.was(v1alpha1.ConditionShadowHealthy)
+	switch {
+	case current && c.State != v1alpha1.SourceHealthy:
+		return bad(c.Reason, c.Message+lag)
+	case current:
+		return good(ReasonHealthy, "the shadow scores what the scorer scores"+lag)
+	case held && before:
+		return last
+	}
+	return unknown(ReasonNoHealth, "shadow: "+d.silence())
+}
