@@ -1,4 +1,4 @@
-// Command simulator plays Slack and X, so that the whole pipeline runs without either: the
+// Command simulator plays Slack, X and Azure AI Language, so that the whole pipeline runs without them: the
 // real client libraries cannot tell. It has no part in production. See README.md for what
 // it serves, refuses and does wrong on request.
 package main
@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/run"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/azure/standin"
+	"github.com/feedback-pipelines/feedback-pipelines/services/simulator/internal/azure"
 	"github.com/feedback-pipelines/feedback-pipelines/services/simulator/internal/control"
 	"github.com/feedback-pipelines/feedback-pipelines/services/simulator/internal/fault"
 	"github.com/feedback-pipelines/feedback-pipelines/services/simulator/internal/page"
@@ -46,7 +48,7 @@ func start(ctx context.Context, p *run.Process, cfg *config) error {
 		defer close(talked)
 		s.traffic.Run(ctx)
 	}()
-	p.Log.Info("playing Slack and X", "page", "http://"+lis.Addr().String()+"/", "rate", cfg.Rate)
+	p.Log.Info("playing Slack, X and Azure AI Language", "page", "http://"+lis.Addr().String()+"/", "rate", cfg.Rate)
 	p.Ready("serving", nil)
 	select {
 	case <-ctx.Done():
@@ -65,6 +67,7 @@ func start(ctx context.Context, p *run.Process, cfg *config) error {
 type simulator struct {
 	slack   *slack.Workspace
 	x       *x.Network
+	azure   *standin.Service
 	traffic *traffic.Traffic
 	control *control.Control
 }
@@ -91,7 +94,8 @@ func newSimulator(p *run.Process, cfg *config) (*simulator, error) {
 	said := w.Counts()["people_posts"] + n.Counts()["posts"]
 	t := traffic.New(traffic.Options{Slack: w, X: n, Faults: faults, Log: p.Log, Corpus: corpus, Channels: cfg.TrafficChannels, Scenario: cfg.Scenario, Seed: cfg.Seed, Said: said})
 	t.Set(cfg.Rate > 0, cfg.Rate)
-	return &simulator{slack: w, x: n, traffic: t, control: &control.Control{Slack: w, X: n, Traffic: t, Faults: faults}}, nil
+	a := azure.New(cfg.AzureKey.Value(), faults)
+	return &simulator{slack: w, x: n, azure: a, traffic: t, control: &control.Control{Slack: w, X: n, Azure: a, Traffic: t, Faults: faults}}, nil
 }
 
 func (s *simulator) close() error { return errors.Join(s.slack.Close(), s.x.Close()) }
@@ -103,6 +107,8 @@ func (s *simulator) handler(probes string) http.Handler {
 	mux.HandleFunc("/link/", s.slack.ServeSocket)
 	mux.HandleFunc("/link", s.slack.ServeSocket)
 	mux.Handle("/2/", s.x.Handler())
+	mux.Handle("/language/", s.azure)
+	mux.Handle("/text/analytics/", s.azure)
 	s.control.Register(mux)
 	page.Register(mux, s.slack, s.x, s.control.Status)
 	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: probes})

@@ -216,8 +216,17 @@ func TestReadSecrets(t *testing.T) {
 	}
 }
 
-func TestRealManifestIsRendered(t *testing.T) {
-	m, err := Read("../../demo/pipeline.yaml")
+func TestRealManifestsAreRendered(t *testing.T) {
+	t.Run("pipeline.yaml", func(t *testing.T) { rendered(t, "pipeline.yaml") })
+	t.Run("azure.yaml", func(t *testing.T) {
+		rendered(t, "azure.yaml", "SCORER_AZURE_ENDPOINT=http://127.0.0.1:1\n", "SCORER_AZURE_KEY=simulator\n")
+	})
+}
+
+// rendered checks what the demo's manifest is with the simulator.
+func rendered(t *testing.T, name string, more ...string) {
+	t.Helper()
+	m, err := Read("../../demo/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,7 +252,7 @@ func TestRealManifestIsRendered(t *testing.T) {
 			t.Errorf("%s has no readiness probe", program.Name)
 		}
 	}
-	for _, want := range []string{"SLACK_API_URL=http://127.0.0.1:1/api/\n", "X_API_URL=http://127.0.0.1:1\n", "KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:2\n", "SLACK_APP_TOKEN=xapp-simulator\n"} {
+	for _, want := range append(more, "SLACK_API_URL=http://127.0.0.1:1/api/\n", "X_API_URL=http://127.0.0.1:1\n", "KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:2\n", "SLACK_APP_TOKEN=xapp-simulator\n") {
 		if !strings.Contains(all, want) {
 			t.Errorf("no program has %s", want)
 		}

@@ -15,12 +15,13 @@ const (
 	simulatedAppToken      = "xapp-simulator"
 	simulatedSigningSecret = "simulator"
 	simulatedBearerToken   = "simulator"
+	simulatedAzureKey      = "simulator"
 )
 
 // simulatedDigest is how long a digest gathers with the simulator: nobody watches a demo for an hour.
 const simulatedDigest = 10 * time.Second
 
-// UseSimulator has all sources and routes talk to the simulator at base (such as http://127.0.0.1:8090). A manifest
+// UseSimulator has all sources and routes, and a scorer of Azure, talk to the simulator at base (such as http://127.0.0.1:8090). A manifest
 // without a Secrets file gets the simulator's tokens. Digests gather for 10 s at most; it returns the routes whose
 // interval was shortened for that.
 func (m *Manifest) UseSimulator(base string) (shortened []string) {
@@ -36,6 +37,10 @@ func (m *Manifest) UseSimulator(base string) (shortened []string) {
 			ref := s.Twitter.CredentialsSecretRef
 			m.simulate(ref.Name, map[string]string{ref.BearerTokenKey: simulatedBearerToken})
 		}
+	}
+	if a := m.Pipeline.Spec.Scorer.Azure; a != nil {
+		a.Endpoint = base
+		m.simulate(a.CredentialsSecretRef.Name, map[string]string{a.CredentialsSecretRef.Key: simulatedAzureKey})
 	}
 	for i := range m.Pipeline.Spec.Routes {
 		r := &m.Pipeline.Spec.Routes[i]
@@ -102,8 +107,8 @@ func (p Plan) RefuseSimulated() error {
 	for _, program := range p.Programs {
 		for _, v := range program.Env {
 			if name, value, _ := strings.Cut(v, "="); value == simulatedBotToken || value == simulatedAppToken ||
-				(value == simulatedBearerToken && (name == "X_BEARER_TOKEN" || name == "SLACK_SIGNING_SECRET")) {
-				return errors.New("the Secrets hold the simulator's tokens, which the real Slack and X refuse: put your own into the Secrets file (docs/accounts.md)")
+				(value == simulatedBearerToken && (name == "X_BEARER_TOKEN" || name == "SLACK_SIGNING_SECRET" || name == "SCORER_AZURE_KEY")) {
+				return errors.New("the Secrets hold the simulator's tokens, which the real Slack, X and Azure refuse: put your own into the Secrets file (docs/accounts.md)")
 			}
 		}
 	}

@@ -10,6 +10,7 @@
 package azure
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
+	"github.com/feedback-pipelines/feedback-pipelines/proto/version"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment"
 )
 
@@ -45,6 +47,9 @@ const maxText = 5_120
 // atOnce is how many requests of one batch are under way at the same time.
 const atOnce = 4
 
+// applicationID is who asks, at the head of the User-Agent: "feedback-pipelines azsdk-go-scorer/v1.2.3 (go1.26; linux)".
+const applicationID = "feedback-pipelines"
+
 // DefaultTimeout is how long one try of a request may take.
 const DefaultTimeout = 10 * time.Second
 
@@ -59,7 +64,7 @@ type Options struct {
 	API API
 	// Timeout is how long one try of a request may take; default DefaultTimeout.
 	Timeout time.Duration
-	// Version is the program's, for the User-Agent.
+	// Version is the program's, for the User-Agent; default what it was built from.
 	Version string
 }
 
@@ -118,19 +123,17 @@ func Open(o Options) (*Backend, error) {
 	if timeout <= 0 {
 		timeout = DefaultTimeout
 	}
-	version := o.Version
-	if version == "" {
-		version = "devel"
-	}
+	from := strings.Trim(cmp.Or(o.Version, version.Read().Version), "()")
 	b := &Backend{endpoint: strings.TrimRight(o.Endpoint, "/"), service: languageAPI{}}
 	if o.API == TextAnalyticsV2 {
 		b.service = textAnalyticsAPI{}
 	}
-	b.pipeline = runtime.NewPipeline("feedback-pipelines", version, runtime.PipelineOptions{
+	b.pipeline = runtime.NewPipeline("scorer", from, runtime.PipelineOptions{
 		PerRetry: []policy.Policy{runtime.NewKeyCredentialPolicy(azcore.NewKeyCredential(o.Key), "Ocp-Apim-Subscription-Key",
 			&runtime.KeyCredentialPolicyOptions{InsecureAllowCredentialWithHTTP: strings.HasPrefix(o.Endpoint, "http://")})},
 	}, &policy.ClientOptions{
-		Retry: policy.RetryOptions{MaxRetries: 3, TryTimeout: timeout, RetryDelay: 500 * time.Millisecond, MaxRetryDelay: 10 * time.Second},
+		Telemetry: policy.TelemetryOptions{ApplicationID: applicationID},
+		Retry:     policy.RetryOptions{MaxRetries: 3, TryTimeout: timeout, RetryDelay: 500 * time.Millisecond, MaxRetryDelay: 10 * time.Second},
 	})
 	return b, nil
 }

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/azure/standin"
 	"github.com/feedback-pipelines/feedback-pipelines/services/simulator/internal/fault"
 	"github.com/feedback-pipelines/feedback-pipelines/services/simulator/internal/slack"
 	"github.com/feedback-pipelines/feedback-pipelines/services/simulator/internal/traffic"
@@ -22,6 +23,7 @@ import (
 type Control struct {
 	Slack   *slack.Workspace
 	X       *x.Network
+	Azure   *standin.Service
 	Traffic *traffic.Traffic
 	Faults  *fault.Set
 }
@@ -200,6 +202,7 @@ type Status struct {
 	Posts   map[string]int `json:"posts"`
 	Slack   map[string]int `json:"slack"`
 	X       map[string]int `json:"x"`
+	Azure   map[string]int `json:"azure"`
 	// FaultHits is how often each kind of fault struck in this run.
 	FaultHits map[fault.Kind]int `json:"fault_hits"`
 }
@@ -210,7 +213,7 @@ func (c *Control) Status() Status {
 	s, n := c.Slack.Counts(), c.X.Counts()
 	_, hits := c.Faults.List()
 	return Status{Sent: s["people_posts"] + n["posts"], Running: running, Rate: rate, Posts: map[string]int{"slack": s["people_posts"], "x": n["posts"]},
-		Slack: s, X: n, FaultHits: hits}
+		Slack: s, X: n, Azure: c.Azure.Counts(), FaultHits: hits}
 }
 
 func (c *Control) setTraffic(r *http.Request) (any, error) {

@@ -36,6 +36,10 @@ const (
 	XCap          Kind = "x_cap"
 	X503          Kind = "x503"
 	XLate         Kind = "x_late"
+	Azure429      Kind = "azure429"
+	Azure503      Kind = "azure503"
+	AzureSlow     Kind = "azure_slow"
+	AzureRefuse   Kind = "azure_refuse"
 )
 
 // Description says what a kind does and what its target and error mean.
@@ -59,12 +63,16 @@ func Kinds() []Description {
 		{LostAnswer, "Slack does the deed and cuts the connection before it answers; target: a method (default chat.postMessage)"},
 		{RefuseChannel, "posting to the channel named by target is refused; error: is_archived (default), channel_not_found, not_in_channel, restricted_action"},
 		{MissingScope, "the app lacks the scope named by target, such as channels:history"},
-		{Revoke, "a token is revoked until restore; target: bot (default), app or x"},
+		{Revoke, "a token or key is revoked until restore; target: bot (default), app, x or azure"},
 		{Restore, "at once: ends all faults, or with a target those of that target"},
 		{X429, "X answers 429 with x-rate-limit-reset; target: search, lookup, rules or stream (default all)"},
 		{XCap, "X answers 429 UsageCapExceeded, without a reset"},
 		{X503, "X answers 503 with an HTML page; target as for x429"},
 		{XLate, "posts appear in X's search only when the fault has ended, although their ids are older (default 10s)"},
+		{Azure429, "Azure answers 429 with Retry-After 1; target: languages or sentiment (default both)"},
+		{Azure503, "Azure answers 503; target as for azure429"},
+		{AzureSlow, "Azure answers after a delay (field delay, default 2s); target as for azure429"},
+		{AzureRefuse, "Azure refuses single texts; target as for azure429; count: how many (default 1)"},
 	}
 }
 
@@ -175,12 +183,12 @@ func fill(f *Fault) {
 		if f.Duration == 0 {
 			f.Duration = Duration(time.Minute)
 		}
-	case Slow:
+	case Slow, AzureSlow:
 		if f.Delay == 0 {
 			f.Delay = Duration(2 * time.Second)
 		}
 		fallthrough
-	case Redeliver, Slack429, Slack5xx, X429, XCap, X503:
+	case Redeliver, Slack429, Slack5xx, X429, XCap, X503, Azure429, Azure503, AzureRefuse:
 		if f.Duration == 0 && f.Count == 0 {
 			f.Count = 1
 		}
