@@ -61,6 +61,9 @@ func (a *app) evaluate(ctx context.Context, o evaluateOptions) error {
 	if o.data == "" {
 		return usagef("--data is empty: name a file of lines label<TAB>text, or - for stdin")
 	}
+	if err := checkLanguage(o.language); err != nil {
+		return err
+	}
 	kind, err := o.source()
 	if err != nil {
 		return err

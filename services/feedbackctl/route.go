@@ -106,6 +106,9 @@ func (a *app) routeTest(ctx context.Context, o routeOptions, text string) error 
 	if err := oneOf("output", o.output, "text", "json"); err != nil {
 		return err
 	}
+	if err := checkLanguage(o.language); err != nil {
+		return err
+	}
 	p, err := a.readPipeline(o)
 	if err != nil {
 		return err

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -79,6 +78,9 @@ func (a *app) score(ctx context.Context, o scoreOptions, args []string) error {
 	if err := oneOf("output", o.output, "json", "tsv"); err != nil {
 		return err
 	}
+	if err := checkLanguage(o.language); err != nil {
+		return err
+	}
 	kind, err := o.source()
 	if err != nil {
 		return err
@@ -98,7 +100,10 @@ func (a *app) score(ctx context.Context, o scoreOptions, args []string) error {
 		}
 		err = s.lines(ctx, a.in)
 	}
-	return errors.Join(err, out.Flush())
+	if flushed := out.Flush(); err == nil { // what was scored before an error is told too
+		err = flushed
+	}
+	return err
 }
 
 // isTerminal tells whether a person types what is read.
@@ -135,6 +140,14 @@ func (o *scoreOptions) options() sentiment.Options {
 		s.Kind = o.kind
 	}
 	return s
+}
+
+// checkLanguage refuses a --language that is none: otherwise that of the texts would be detected, as if nothing were fixed.
+func checkLanguage(tag string) error {
+	if _, err := sentiment.AssumedLanguage(tag); err != nil {
+		return usagef("--language %q is no language: use a BCP 47 tag such as en, or leave it out to have it detected", tag)
+	}
+	return nil
 }
 
 // source checks --kind, and is the kind of source that it stands for where a scorer is asked by gRPC, which chooses its
@@ -287,56 +300,4 @@ func readLine(r *bufio.Reader) (string, error) {
 		return text, fmt.Errorf("read stdin: %w", err)
 	}
 	return text, err
-}
-
-// scoreLine is a line of -o json.
-type scoreLine struct {
-	Score      *float64 `json:"score,omitempty"`
-	Label      string   `json:"label,omitempty"`
-	Language   string   `json:"language"`
-	Confidence float64  `json:"confidence"`
-	Model      string   `json:"model"`
-	Reason     string   `json:"reason,omitempty"`
-	Detail     string   `json:"detail,omitempty"`
-}
-
-func sentimentWriter(output string) func(io.Writer, *feedbackv1.Sentiment) error {
-	if output == "tsv" {
-		return func(w io.Writer, s *feedbackv1.Sentiment) error {
-			_, err := io.WriteString(w, scoreText(s)+"\t"+labelWord(s)+"\t"+safe(s.GetLanguage().GetTag())+"\n")
-			return err
-		}
-	}
-	return func(w io.Writer, s *feedbackv1.Sentiment) error { return writeJSON(w, newScoreLine(s)) }
-}
-
-func newScoreLine(s *feedbackv1.Sentiment) scoreLine {
-	return scoreLine{
-		Score: s.Score, Label: labelWord(s), Language: s.GetLanguage().GetTag(), Confidence: s.GetLanguage().GetConfidence(),
-		Model: s.GetModel(), Reason: reasonWord(s), Detail: s.GetUnscoredDetail(),
-	}
-}
-
-// scoreText is the score with four digits, or nothing.
-func scoreText(s *feedbackv1.Sentiment) string {
-	if s == nil || s.Score == nil {
-		return ""
-	}
-	return strconv.FormatFloat(s.GetScore(), 'f', 4, 64)
-}
-
-// labelWord is negative, neutral or positive; nothing without a score.
-func labelWord(s *feedbackv1.Sentiment) string {
-	if s.GetLabel() == feedbackv1.Label_LABEL_UNSPECIFIED {
-		return ""
-	}
-	return strings.ToLower(strings.TrimPrefix(s.GetLabel().String(), "LABEL_"))
-}
-
-// reasonWord is why there is no score: deleted, no_text, language or refused.
-func reasonWord(s *feedbackv1.Sentiment) string {
-	if s.GetUnscoredReason() == feedbackv1.UnscoredReason_UNSCORED_REASON_UNSPECIFIED {
-		return ""
-	}
-	return strings.ToLower(strings.TrimPrefix(s.GetUnscoredReason().String(), "UNSCORED_REASON_"))
 }

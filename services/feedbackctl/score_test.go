@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -62,6 +63,17 @@ func TestScoreFixesTheLanguage(t *testing.T) {
 	got := call{}.run(t, "score", "--language", "nl", "-o", "tsv", "I love it").ok(t)
 	if got, want := got.out, "\t\tnl\n"; got != want {
 		t.Errorf("stdout %q, want %q", got, want)
+	}
+}
+
+func TestScoreRefusesWhatIsNoLanguage(t *testing.T) {
+	for _, language := range []string{"xx", "english", "e"} {
+		for _, args := range [][]string{{"score", "x"}, {"score", "--address", "localhost:1", "x"}, {"evaluate", "--data", "-"}, {"route", "test", "-f", "testdata/pipeline.yaml", "x"}} {
+			got := call{in: strings.NewReader("neutral\tx\n")}.run(t, append(args, "--language", language)...)
+			if got.code != exitUsage || !strings.Contains(got.err, "--language \""+language+"\" is no language") || got.out != "" {
+				t.Errorf("%v --language %s: %+v, want it refused", args, language, got)
+			}
+		}
 	}
 }
 
@@ -138,6 +150,42 @@ func TestScoreTellsOfAReadError(t *testing.T) {
 	got := call{in: in}.run(t, "score", "-o", "tsv")
 	if got.code != exitFailed || !strings.Contains(got.err, "disk on fire") || !strings.Contains(got.out, "positive") {
 		t.Errorf("%+v, want the first line's score, the error and status 1", got)
+	}
+}
+
+func TestScoreTellsOfAWriteErrorOnce(t *testing.T) {
+	in, _ := numbered(10_000)
+	var said strings.Builder
+	code := call{in: strings.NewReader(in)}.runTo(t, fullDisk{}, &said, "score")
+	if got, want := said.String(), "feedbackctl: disk full\n"; code != exitFailed || got != want {
+		t.Errorf("exit status %d, stderr %q, want %d and %q", code, got, exitFailed, want)
+	}
+}
+
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("disk full") }
+
+func TestScoreLineIsWrittenAsTheJSONPackageDoes(t *testing.T) {
+	for _, score := range []float64{0, 1, 0.5, 0.1 + 0.2, 1e-6, 9.99e-7, 1e-300, 0.8185, 1.0 / 3, 123456789.125, 1e21, -0.5} {
+		for _, word := range []string{"", "positive", "en", "vader/govader+1", `a"b`, `a\b`, "é", "\x1b[2J", "<&>", "\u2028", "\xff"} {
+			l := scoreLine{Score: &score, Label: word, Language: word, Confidence: score, Model: word}
+			got, ok := l.append(nil)
+			if plain := plainNumber(score) && plainWord(word); ok != plain {
+				t.Errorf("%v, %q: written %v, want %v", score, word, ok, plain)
+			}
+			var want bytes.Buffer
+			if err := writeJSON(&want, l); err != nil {
+				t.Fatal(err)
+			}
+			if ok && string(got) != want.String() {
+				t.Errorf("line %q, want %q", got, want.String())
+			}
+		}
+	}
+	unscored := scoreLine{Language: "nl", Model: "x", Reason: "language", Detail: "y"}
+	if line, ok := unscored.append(nil); ok {
+		t.Errorf("a text without a score is written as %q, want it left to the JSON package", line)
 	}
 }
 
