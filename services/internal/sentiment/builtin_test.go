@@ -175,3 +175,29 @@ func BenchmarkBuiltinDetecting(b *testing.B) {
 func BenchmarkBuiltinTaggedByTheSource(b *testing.B) {
 	benchmarkBackend(b, newBuiltin(b, Options{AssumeLanguage: "en"}), "en")
 }
+
+func FuzzBuiltin(f *testing.F) {
+	for _, text := range hostile() {
+		f.Add(text[:min(len(text), 300)], "", uint8(0))
+	}
+	for i, tag := range []string{"es-419", "qme", "de", "xx", "\xff", "zxx"} {
+		f.Add("hola, I love it 😂 não", tag, uint8(i))
+	}
+	b := newBuiltin(f, Options{AssumeLanguage: "en", NeutralTerms: []string{"azure", "front door"}})
+	kinds := []feedbackv1.SourceKind{feedbackv1.SourceKind_SOURCE_KIND_UNSPECIFIED, feedbackv1.SourceKind_SOURCE_KIND_SLACK, feedbackv1.SourceKind_SOURCE_KIND_X, 99}
+	f.Fuzz(func(t *testing.T, text, language string, kind uint8) {
+		s := scoreOne(t, b, Document{Text: text, Language: language, Kind: kinds[int(kind)%len(kinds)]})
+		if s.GetUnscoredReason() == feedbackv1.UnscoredReason_UNSCORED_REASON_REFUSED {
+			t.Errorf("Score(%q) was refused: %s", text, s.GetUnscoredDetail())
+		}
+		if (s.Score == nil) == (s.GetUnscoredReason() == feedbackv1.UnscoredReason_UNSCORED_REASON_UNSPECIFIED) {
+			t.Errorf("Score(%q) = %v, want either a score or a reason", text, s)
+		}
+		if s.Score != nil && !(s.GetScore() >= 0 && s.GetScore() <= 1) {
+			t.Errorf("Score(%q) = %v, want it in [0, 1]", text, s.GetScore())
+		}
+		if s.GetLanguage().GetTag() == "" || s.GetModel() == "" {
+			t.Errorf("Score(%q) = %v, want a language tag, und at least, and a model", text, s)
+		}
+	})
+}

@@ -88,6 +88,9 @@ func TestReadingAllocatesNothing(t *testing.T) {
 		"Azure portal is down AGAIN 😡 third time this week... @AzureSupport https://t.co/x #fail", "Der Dienst läuft nicht, so ein Mist :(", "Портал снова не работает",
 		strings.Repeat("I hate this horrible outage! ", 300), "🔥🔥🔥", "c'est génial :)",
 	}
+	for _, text := range hostile() {
+		texts = append(texts, text)
+	}
 	score := func() {
 		for _, text := range texts {
 			r.Read(text)
@@ -177,11 +180,16 @@ func TestParseKind(t *testing.T) {
 	}
 }
 
+// longest is what FuzzReader repeats a text up to, in bytes.
+const longest = 1 << 20
+
 func FuzzReader(f *testing.F) {
 	for _, text := range hostile() {
-		f.Add(text[:min(len(text), 300)], "de")
+		f.Add(text[:min(len(text), 300)], "de", uint16(1))
+		f.Add(text[:min(len(text), 30)], "en", uint16(60_000))
 	}
-	f.Add("don't :-) <@U1> &amp; ``` :tada: #Ünï @me 1,2.3 https://a.b ;-P 中文 кот", "en")
+	f.Add("don't :-) <@U1> &amp; ``` :tada: #Ünï @me 1,2.3 https://a.b ;-P 中文 кот", "en", uint16(1))
+	f.Add("<!a|b> `a.b(c) http://www.x &am #é 1:2 :+1: x=\"", "en", uint16(20_000))
 	w, err := Load("")
 	if err != nil {
 		f.Fatal(err)
@@ -191,19 +199,73 @@ func FuzzReader(f *testing.F) {
 		f.Fatal(err)
 	}
 	r := w.NewReader()
-	f.Fuzz(func(t *testing.T, text, language string) {
-		if !r.Read(text) {
-			return
+	f.Fuzz(func(t *testing.T, text, language string, times uint16) {
+		text = strings.Repeat(text, min(int(times), longest/max(1, len(text))))
+		began := time.Now()
+		first := readAll(t, r, text, language)
+		if d := time.Since(began); d > 2*time.Second { // takes some milliseconds on a machine that does nothing else
+			t.Errorf("%d bytes took %s", len(text), d)
 		}
-		if g := r.Language(); g.Confidence < 0 || g.Confidence > 1.0001 {
-			t.Errorf("confidence %v of %q", g.Confidence, text)
+		checkBounds(t, r)
+		room := roomOf(r)
+		if again := readAll(t, r, text, language); again != first {
+			t.Errorf("%q: %v, the second time %v", text[:min(len(text), 200)], first, again)
 		}
-		for k := range kinds {
-			if got, ok := r.Score(k, language); ok && !(got.Score() >= 0 && got.Score() <= 1) {
-				t.Errorf("score %v of %q", got.Score(), text)
-			}
+		if got := roomOf(r); got != room {
+			t.Errorf("the second time buffers grew from %v to %v", room, got)
 		}
 	})
+}
+
+// readAll returns all that a reader says of a text, in the other language and in English, and checks that it is in range.
+func readAll(t *testing.T, r *Reader, text, language string) (said struct {
+	guess  Guess
+	scores [kinds + 1]float64
+}) {
+	if !r.Read(text) {
+		return said
+	}
+	said.guess = r.Language()
+	if c := said.guess.Confidence; !(c >= 0 && c <= 1.0001) {
+		t.Errorf("confidence %v", c)
+	}
+	for i := range said.scores {
+		kind, in := Kind(i), English
+		if kind == kinds {
+			kind, in = Tweet, language
+		}
+		if got, ok := r.Score(kind, in); ok {
+			if said.scores[i] = got.Score(); !(said.scores[i] >= 0 && said.scores[i] <= 1) {
+				t.Errorf("score %v as %v in %q", said.scores[i], kind, in)
+			}
+		}
+	}
+	return said
+}
+
+// checkBounds checks that what a reader has kept of a text, which is what it takes time over, is no more than a text of
+// the greatest length gives.
+func checkBounds(t *testing.T, r *Reader) {
+	for _, b := range []struct {
+		of        string
+		got, most int
+	}{
+		{"bytes", len(r.text), maxBytes},
+		{"tokens", len(r.tokens.list), maxTokens},
+		{"symbols", len(r.tokens.symbols), maxSymbols},
+		{"runs for the language", len(r.runs), 4 * (maxLanguageSymbols + maxWord + 2)},
+		{"features of words", len(r.features.Words), 5*maxTokens + 2},
+		{"features of letters", len(r.features.Chars), 3 * maxSymbols},
+	} {
+		if b.got > b.most {
+			t.Errorf("%d %s are kept, want at most %d", b.got, b.of, b.most)
+		}
+	}
+}
+
+// roomOf is how much the buffers of a reader have room for.
+func roomOf(r *Reader) [5]int {
+	return [...]int{cap(r.tokens.list), cap(r.tokens.symbols), cap(r.runs), cap(r.features.Words), cap(r.features.Chars)}
 }
 
 // tweets are texts of some length that tweets have.
