@@ -17,6 +17,8 @@ func (e *environment) backend(s v1alpha1.Backend) {
 		e.grpcBackend(*s.GRPC)
 	case s.Azure != nil:
 		e.azureBackend(*s.Azure)
+	case s.LLM != nil:
+		e.llmBackend(*s.LLM)
 	case s.Builtin != nil:
 		e.set("SCORER_BACKEND", "builtin")
 		e.set("SCORER_ASSUME_LANGUAGE", s.Builtin.AssumeLanguage)
@@ -45,4 +47,23 @@ func (e *environment) azureBackend(a v1alpha1.AzureScorer) {
 	e.set("SCORER_AZURE_API", a.API)
 	e.set("SCORER_AZURE_TIMEOUT", a.Timeout.String())
 	e.secret("SCORER_AZURE_KEY", a.CredentialsSecretRef.Name, a.CredentialsSecretRef.Key)
+}
+
+// llmBackend is which language model scores.
+func (e *environment) llmBackend(l v1alpha1.LLMScorer) {
+	e.set("SCORER_BACKEND", "llm")
+	e.set("SCORER_LLM_ENDPOINT", l.Endpoint)
+	e.set("SCORER_LLM_MODEL", l.Model)
+	e.set("SCORER_LLM_DAILY_BUDGET", strconv.FormatInt(l.TokensPerDay, 10))
+	e.set("SCORER_LLM_KEY_HEADER", l.KeyHeader)
+	e.set("SCORER_LLM_API_VERSION", l.APIVersion)
+	e.set("SCORER_LLM_TIMEOUT", l.Timeout.String())
+	e.set("SCORER_LLM_MAX_DOCUMENTS", strconv.Itoa(int(l.MaxDocuments)))
+	e.set("SCORER_LLM_CONCURRENCY", strconv.Itoa(int(l.Concurrency)))
+	if ref := l.CredentialsSecretRef; ref != nil {
+		e.secret("SCORER_LLM_KEY", ref.Name, ref.Key)
+	}
+	if l.TLS != nil {
+		e.tls("SCORER_LLM_TLS_", *l.TLS)
+	}
 }

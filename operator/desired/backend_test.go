@@ -28,6 +28,14 @@ func byAzure() v1alpha1.Scorer {
 	}}}
 }
 
+func byModel() v1alpha1.Scorer {
+	return v1alpha1.Scorer{Backend: v1alpha1.Backend{LLM: &v1alpha1.LLMScorer{
+		Endpoint: "https://a.example/v1", Model: "m", TokensPerDay: 1_000_000, KeyHeader: "api-key", APIVersion: "2024-10-21",
+		Timeout: seconds(30), MaxDocuments: 20, Concurrency: 4, CredentialsSecretRef: &v1alpha1.LLMReference{Name: "openai", Key: "key"},
+		TLS: &v1alpha1.ClientTLS{CARef: &v1alpha1.CAReference{Kind: "Secret", Name: "ca", Key: "ca.crt"}},
+	}}}
+}
+
 // said is a variable in a line: its value, or where it is taken from.
 func said(v corev1.EnvVar) string {
 	switch {
@@ -59,6 +67,17 @@ func TestEachBackendIsToldItsSettings(t *testing.T) {
 		{"Azure", byAzure(), []string{
 			"SCORER_BACKEND=azure", "SCORER_AZURE_ENDPOINT=https://a.example", "SCORER_AZURE_API=Language", "SCORER_AZURE_TIMEOUT=10s",
 			"SCORER_AZURE_KEY<-Secret azure/key",
+		}},
+		{"language model", byModel(), []string{
+			"SCORER_BACKEND=llm", "SCORER_LLM_ENDPOINT=https://a.example/v1", "SCORER_LLM_MODEL=m", "SCORER_LLM_DAILY_BUDGET=1000000",
+			"SCORER_LLM_KEY_HEADER=api-key", "SCORER_LLM_API_VERSION=2024-10-21", "SCORER_LLM_TIMEOUT=30s", "SCORER_LLM_MAX_DOCUMENTS=20",
+			"SCORER_LLM_CONCURRENCY=4", "SCORER_LLM_KEY<-Secret openai/key", "SCORER_LLM_TLS_CA<-Secret ca/ca.crt",
+		}},
+		{"language model of one's own", v1alpha1.Scorer{Backend: v1alpha1.Backend{LLM: &v1alpha1.LLMScorer{
+			Endpoint: "http://ollama:11434/v1", Model: "m", TokensPerDay: 50_000, Timeout: seconds(30), MaxDocuments: 1, Concurrency: 1,
+		}}}, []string{
+			"SCORER_BACKEND=llm", "SCORER_LLM_ENDPOINT=http://ollama:11434/v1", "SCORER_LLM_MODEL=m", "SCORER_LLM_DAILY_BUDGET=50000",
+			"SCORER_LLM_TIMEOUT=30s", "SCORER_LLM_MAX_DOCUMENTS=1", "SCORER_LLM_CONCURRENCY=1",
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -27,6 +27,7 @@ func everything(t *testing.T) []*v1alpha1.FeedbackPipeline {
 		sample(t, "full", func(p *v1alpha1.FeedbackPipeline) { p.Spec.Scorer = byServer(p.Spec.Kafka.TLS) }),
 		sample(t, "full", func(p *v1alpha1.FeedbackPipeline) { p.Spec.Scorer = byAzure() }),
 		sample(t, "shadow"),
+		sample(t, "full", func(p *v1alpha1.FeedbackPipeline) { p.Spec.Scorer = byModel() }),
 	}
 }
 

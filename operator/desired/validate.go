@@ -13,8 +13,8 @@ import (
 // their ASCII letters and speak of a whole list; what is said here names the field.
 const (
 	oneSourceKind  = "a source has exactly one kind; set one of slack, twitter"
-	oneBackend     = "a scorer has exactly one backend; set one of builtin, vader, grpc, azure, for example builtin: {}, or leave out scorer for the default"
-	oneShadow      = "a shadow has exactly one backend; set one of builtin, vader, grpc, azure, for example vader: {}, or remove shadow"
+	oneBackend     = "a scorer has exactly one backend; set one of builtin, vader, grpc, azure, llm, for example builtin: {}, or leave out scorer for the default"
+	oneShadow      = "a shadow has exactly one backend; set one of builtin, vader, grpc, azure, llm, for example vader: {}, or remove shadow"
 	oneSink        = "a route has exactly one sink; set slack"
 	unknownSource  = "a route's match.sources names a source that spec.sources does not have; use the name of one of spec.sources"
 	sourceIsSink   = "a channel is both a source and the sink of a route, so the pipeline would feed itself; give the route another channel (in different workspaces: name one of them by its id)"
@@ -91,7 +91,7 @@ func checkKinds(p *v1alpha1.FeedbackPipeline, spec *field.Path) field.ErrorList 
 // backends is how many of b's are set.
 func backends(b v1alpha1.Backend) int {
 	n := 0
-	for _, set := range []bool{b.Builtin != nil, b.Vader != nil, b.GRPC != nil, b.Azure != nil} {
+	for _, set := range []bool{b.Builtin != nil, b.Vader != nil, b.GRPC != nil, b.Azure != nil, b.LLM != nil} {
 		if set {
 			n++
 		}

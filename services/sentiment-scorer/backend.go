@@ -7,10 +7,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/run"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/azure"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/llm"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/remote"
+	"github.com/feedback-pipelines/feedback-pipelines/services/sentiment-scorer/internal/tokens"
 )
 
 // builtinConfig says how the built-in models score.
@@ -108,13 +112,15 @@ func (c azureConfig) validate() error {
 	return nil
 }
 
-// open returns the backend that the settings name.
-func (c *config) open() (sentiment.Backend, error) {
+// open returns the backend that the settings name. A language model is paid for by ledger and counted in reg.
+func (c *config) open(ledger *tokens.Ledger, reg prometheus.Registerer) (sentiment.Backend, error) {
 	switch c.Backend {
 	case remote.Name:
 		return c.GRPC.open(c.AssumeLanguage)
 	case azure.Name:
 		return azure.Open(c.Azure.options())
+	case llm.Name:
+		return c.LLM.open(c.AssumeLanguage, ledger, newLLMMetrics(reg, ledger).count)
 	}
 	b := c.Builtin
 	return sentiment.Open(c.Backend, sentiment.Options{
@@ -129,11 +135,13 @@ func (c *config) validateBackend() error {
 		return c.GRPC.validate()
 	case azure.Name:
 		return c.Azure.validate()
+	case llm.Name:
+		return c.LLM.validate()
 	case sentiment.BuiltinName:
 		return c.Builtin.validate()
 	}
 	if _, err := sentiment.Open(c.Backend, sentiment.Options{}); err != nil {
-		return run.Invalid("SCORER_BACKEND", c.Backend, err.Error()+", "+remote.Name+" or "+azure.Name)
+		return run.Invalid("SCORER_BACKEND", c.Backend, err.Error()+", "+remote.Name+", "+azure.Name+" or "+llm.Name)
 	}
 	return nil
 }

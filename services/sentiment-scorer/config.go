@@ -21,12 +21,13 @@ type config struct {
 	// never a dead letter. Empty for the scorer itself.
 	Shadow string `env:"TOPIC_SHADOW" help:"topic of scored events of a shadow, which writes nowhere else and serves no gRPC; empty for the scorer itself"`
 
-	// Backend is what scores: one of sentiment.Names, grpc or azure.
-	Backend string `env:"SCORER_BACKEND" envDefault:"builtin" help:"what scores: builtin, vader, grpc or azure"`
-	// Builtin is how the built-in models score; GRPC and Azure are asked where Backend says so.
+	// Backend is what scores: one of sentiment.Names, grpc, azure or llm.
+	Backend string `env:"SCORER_BACKEND" envDefault:"builtin" help:"what scores: builtin, vader, grpc, azure or llm"`
+	// Builtin is how the built-in models score; GRPC, Azure and LLM are asked where Backend says so.
 	Builtin builtinConfig `envPrefix:"SCORER_BUILTIN_"`
 	GRPC    grpcConfig    `envPrefix:"SCORER_GRPC_"`
 	Azure   azureConfig   `envPrefix:"SCORER_AZURE_"`
+	LLM     llmConfig     `envPrefix:"SCORER_LLM_"`
 	// AssumeLanguage is the language of a text of which neither its source nor the detector
 	// knows it; none for not assuming any.
 	AssumeLanguage string `env:"SCORER_ASSUME_LANGUAGE" envDefault:"en" help:"BCP 47 tag taken where neither the source nor the detector knows the language and the script allows it; none to take none"`

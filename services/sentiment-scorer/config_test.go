@@ -26,13 +26,19 @@ func TestDefaults(t *testing.T) {
 
 func TestValidateNamesFieldValueAndRemedy(t *testing.T) {
 	tests := []struct{ name, setting, field, value, remedy string }{
-		{"backend", "SCORER_BACKEND=vadre", "SCORER_BACKEND", "vadre", "builtin, vader, grpc or azure"},
+		{"backend", "SCORER_BACKEND=vadre", "SCORER_BACKEND", "vadre", "builtin, vader, grpc, azure or llm"},
 		{"server", "SCORER_BACKEND=grpc SCORER_GRPC_ADDRESS=scorer", "SCORER_GRPC_ADDRESS", "scorer", "host:port"},
 		{"time", "SCORER_BACKEND=grpc SCORER_GRPC_ADDRESS=a:1 SCORER_GRPC_TIMEOUT=0s", "SCORER_GRPC_TIMEOUT", "0s", "above zero"},
 		{"authority", "SCORER_BACKEND=grpc SCORER_GRPC_ADDRESS=a:1 SCORER_GRPC_TLS_CA=abc", "SCORER_GRPC_TLS_CA", "abc", "BEGIN CERTIFICATE"},
 		{"endpoint", "SCORER_BACKEND=azure SCORER_AZURE_KEY=k SCORER_AZURE_ENDPOINT=example", "SCORER_AZURE", "example", "https://"},
 		{"key", "SCORER_BACKEND=azure SCORER_AZURE_ENDPOINT=https://a.example", "SCORER_AZURE", "https://a.example", "the key is empty"},
 		{"interface", "SCORER_BACKEND=azure SCORER_AZURE_KEY=k SCORER_AZURE_ENDPOINT=https://a.example SCORER_AZURE_API=v3", "SCORER_AZURE", "v3", "TextAnalyticsV2"},
+		{"model's endpoint", "SCORER_BACKEND=llm SCORER_LLM_MODEL=m SCORER_LLM_DAILY_BUDGET=100000 SCORER_LLM_ENDPOINT=example", "SCORER_LLM", "example", "/chat/completions"},
+		{"model", "SCORER_BACKEND=llm SCORER_LLM_DAILY_BUDGET=100000 SCORER_LLM_ENDPOINT=https://a.example/v1", "SCORER_LLM", "https://a.example/v1", "gpt-4.1-mini"},
+		{"model's budget", "SCORER_BACKEND=llm SCORER_LLM_MODEL=m SCORER_LLM_ENDPOINT=https://a.example/v1", "SCORER_LLM_DAILY_BUDGET", "0", "1000000"},
+		{"model's texts", "SCORER_BACKEND=llm SCORER_LLM_MODEL=m SCORER_LLM_DAILY_BUDGET=100000 SCORER_LLM_ENDPOINT=https://a.example/v1 SCORER_LLM_MAX_DOCUMENTS=0", "SCORER_LLM_MAX_DOCUMENTS", "0", "1 to 100"},
+		{"model's time", "SCORER_BACKEND=llm SCORER_LLM_MODEL=m SCORER_LLM_DAILY_BUDGET=100000 SCORER_LLM_ENDPOINT=https://a.example/v1 SCORER_LLM_TIMEOUT=0s", "SCORER_LLM_TIMEOUT", "0s", "above zero"},
+		{"model's authority", "SCORER_BACKEND=llm SCORER_LLM_MODEL=m SCORER_LLM_DAILY_BUDGET=100000 SCORER_LLM_ENDPOINT=https://a.example/v1 SCORER_LLM_TLS_CA=abc", "SCORER_LLM_TLS_CA", "abc", "BEGIN CERTIFICATE"},
 		{"kind of Slack's texts", "SCORER_BUILTIN_SLACK_KIND=fax", "SCORER_BUILTIN_SLACK_KIND", "fax", "tweet, dev, chat"},
 		{"kind of X's texts", "SCORER_BUILTIN_X_KIND=fax", "SCORER_BUILTIN_X_KIND", "fax", "tweet, dev, chat"},
 		{"neutral terms", "SCORER_BUILTIN_NEUTRAL_TERMS=azure,!?!?!?!?", "SCORER_BUILTIN_NEUTRAL_TERMS", "azure,!?!?!?!?", "give one to 6"},

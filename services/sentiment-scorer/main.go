@@ -50,15 +50,17 @@ func start(ctx context.Context, p *run.Process, cfg *config) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(collectAt)
 	}
-	backend, err := cfg.open()
-	if err != nil {
-		return err
-	}
 	client, err := kafka.Open(cfg.Kafka, cfg.component())
 	if err != nil {
 		return err
 	}
 	defer client.Close()
+	ledger := cfg.ledger(client)
+	defer closeLedger(p.Work(), ledger, p.Log)
+	backend, err := cfg.open(ledger, p.Metrics)
+	if err != nil {
+		return err
+	}
 	p.Ready("kafka", errStarting)
 	m := newMetrics(p.Metrics)
 	reporter := health.New(cfg.component(), cfg.Instance)
@@ -73,6 +75,10 @@ func start(ctx context.Context, p *run.Process, cfg *config) error {
 	}
 	group.Go(func() error {
 		return consume(ctx, work, p, cfg, client, reporter, newScorer(cfg, m, reporter, m.measure("kafka", backend)))
+	})
+	group.Go(func() error {
+		watchLedger(ctx, ledger, reporter)
+		return nil
 	})
 	return group.Wait()
 }
@@ -95,7 +101,7 @@ func consume(ctx, work context.Context, p *run.Process, cfg *config, client *kaf
 		Consume: client.Consume,
 		Write:   client.Write,
 		Subscription: kafka.Subscription{
-			Group: cfg.GroupID, Topic: t.Feedback, Start: cfg.StartOffset, Progress: progress,
+			Group: cfg.GroupID, Topic: t.Feedback, Start: cfg.StartOffset, Progress: progress, MaxBatch: cfg.batch(),
 		},
 		Handle:      s.handle,
 		Telling:     telling,
@@ -125,7 +131,7 @@ func consume(ctx, work context.Context, p *run.Process, cfg *config, client *kaf
 		return nil
 	})
 	group.Go(func() error {
-		reporter.WatchProgress(ctx, "progress", cfg.GroupID, t.Feedback, stuckAfter, progress.Still)
+		reporter.WatchProgress(ctx, "progress", cfg.GroupID, t.Feedback, stuckAfter, s.backend.still(progress.Still))
 		return nil
 	})
 	group.Go(func() error {

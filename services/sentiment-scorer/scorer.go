@@ -19,7 +19,7 @@ import (
 
 // scorer turns records of events into records of scored events.
 type scorer struct {
-	backend sentiment.Backend
+	backend *patient
 	topic   string
 	format  feedback.Format
 	metrics *metrics
@@ -29,7 +29,7 @@ type scorer struct {
 
 func newScorer(cfg *config, m *metrics, reporter *health.Reporter, backend sentiment.Backend) *scorer {
 	return &scorer{
-		backend: backend, topic: cfg.outputs()[0], format: cfg.format(),
+		backend: newPatient(backend, reporter), topic: cfg.outputs()[0], format: cfg.format(),
 		metrics: m, health: reporter, now: time.Now,
 	}
 }

@@ -2,7 +2,7 @@ package v1alpha1
 
 // Scorer is how events are scored.
 //
-// +kubebuilder:validation:XValidation:rule="[has(self.builtin), has(self.vader), has(self.grpc), has(self.azure)].filter(set, set).size() == 1",message="a scorer has exactly one backend; set one of builtin, vader, grpc, azure, for example builtin: {}, or leave out scorer for the default"
+// +kubebuilder:validation:XValidation:rule="[has(self.builtin), has(self.vader), has(self.grpc), has(self.azure), has(self.llm)].filter(set, set).size() == 1",message="a scorer has exactly one backend; set one of builtin, vader, grpc, azure, llm, for example builtin: {}, or leave out scorer for the default"
 // +kubebuilder:validation:XValidation:rule="!(has(self.replicas) && has(self.autoscaling))",message="a scorer has replicas or autoscaling, not both; remove one"
 type Scorer struct {
 	Backend `json:",inline"`
@@ -41,13 +41,17 @@ type Backend struct {
 	// Azure AI Language, or a service that speaks the older Text Analytics v2.0.
 	// +optional
 	Azure *AzureScorer `json:"azure,omitempty"`
+
+	// A language model behind an OpenAI-compatible endpoint.
+	// +optional
+	LLM *LLMScorer `json:"llm,omitempty"`
 }
 
 // ShadowScorer scores the events of the pipeline a second time, in a Deployment and a consumer group of its own. Whatever
 // becomes of it, the pipeline goes on: it is Ready without its shadow, and the condition ShadowHealthy says how that is.
 // `feedbackctl compare` shows where the two differ, and what the routes' channels would have got.
 //
-// +kubebuilder:validation:XValidation:rule="[has(self.builtin), has(self.vader), has(self.grpc), has(self.azure)].filter(set, set).size() == 1",message="a shadow has exactly one backend; set one of builtin, vader, grpc, azure, for example vader: {}, or remove shadow"
+// +kubebuilder:validation:XValidation:rule="[has(self.builtin), has(self.vader), has(self.grpc), has(self.azure), has(self.llm)].filter(set, set).size() == 1",message="a shadow has exactly one backend; set one of builtin, vader, grpc, azure, llm, for example vader: {}, or remove shadow"
 type ShadowScorer struct {
 	Backend `json:",inline"`
 

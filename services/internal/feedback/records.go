@@ -91,6 +91,12 @@ func CheckpointKey(source string) string { return "checkpoint/" + source }
 // HealthKey is the key of an instance's health in the state topic.
 func HealthKey(component, instance string) string { return "health/" + component + "/" + instance }
 
+// BudgetKey is the key of what an instance of a component has taken of its component's budget, in the state topic.
+func BudgetKey(component, instance string) string { return BudgetKeys(component) + instance }
+
+// BudgetKeys is what the keys of all instances of a component begin with.
+func BudgetKeys(component string) string { return "budget/" + component + "/" }
+
 // EventRecord is the record of an event.
 func EventRecord(topic string, f Format, e *feedbackv1.Event) (kafka.Record, error) {
 	return record(topic, f, e.GetId(), e, "event.v1", e.GetSource(), revisionID(e), e.GetRevisedAt().AsTime())
@@ -148,6 +154,12 @@ func CheckpointRecord(topic string, f Format, s *feedbackv1.SourceState) (kafka.
 func HealthRecord(topic string, f Format, h *feedbackv1.Health) (kafka.Record, error) {
 	key := HealthKey(h.GetComponent(), h.GetInstance())
 	return record(topic, f, key, h, "health.v1", h.GetComponent(), key, h.GetObservedAt().AsTime())
+}
+
+// BudgetRecord is the record of what an instance of a component has taken of its component's budget.
+func BudgetRecord(topic string, f Format, component, instance string, b *feedbackv1.Budget, at time.Time) (kafka.Record, error) {
+	key := BudgetKey(component, instance)
+	return record(topic, f, key, b, "budget.v1", component, key, at)
 }
 
 func revisionID(e *feedbackv1.Event) string {
@@ -268,6 +280,12 @@ func DecodeSourceState(r kafka.Record) (*feedbackv1.SourceState, error) {
 func DecodeHealth(r kafka.Record) (*feedbackv1.Health, error) {
 	h := &feedbackv1.Health{}
 	return h, decode(r, h)
+}
+
+// DecodeBudget reads the value of a component's budget.
+func DecodeBudget(r kafka.Record) (*feedbackv1.Budget, error) {
+	b := &feedbackv1.Budget{}
+	return b, decode(r, b)
 }
 
 func decode(r kafka.Record, m proto.Message) error {

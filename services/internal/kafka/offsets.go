@@ -242,6 +242,26 @@ func (c *Client) ScanAll(ctx context.Context, topic string, f func(Record) error
 	return all.Wait()
 }
 
+// ScanSince is Scan from the offset of each partition that from names, from the first of a partition that it does not
+// name. It returns where each partition ended, from which the next call goes on; with an error, from unchanged.
+//
+// All that was acknowledged before the call is handed to f.
+func (c *Client) ScanSince(ctx context.Context, topic string, from map[int]int64, f func(Record) error) (map[int]int64, error) {
+	info, err := c.existing(ctx, topic)
+	if err != nil {
+		return from, err
+	}
+	ends := map[int]int64{}
+	for _, p := range info.Partitions {
+		p.First = max(p.First, from[p.ID])
+		if err := c.scanPartition(ctx, topic, p, f); err != nil {
+			return from, fmt.Errorf("scan %s[%d]: %w", topic, p.ID, err)
+		}
+		ends[p.ID] = max(p.End, from[p.ID])
+	}
+	return ends, nil
+}
+
 func (c *Client) scanPartition(ctx context.Context, topic string, p PartitionInfo, f func(Record) error) error {
 	fetch := &fetcher{client: c, topic: topic, partition: p.ID, offset: p.First}
 	defer fetch.close()

@@ -1,0 +1,94 @@
+package llm
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// said is what went wrong, without an address.
+func (b *Backend) said(err error) string {
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err
+	}
+	return b.clean(err.Error())
+}
+
+// explain says in one line what an error means and what to do.
+func (b *Backend) explain(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if isSpent(err) {
+		return fmt.Errorf("%s: %w", Name, err)
+	}
+	return fmt.Errorf("%s: %s: %s%s%w", Name, b.o.Endpoint, b.said(err), b.remedy(err), quiet{err})
+}
+
+// quiet is an error whose text, which was told in other words, is left out.
+type quiet struct{ error }
+
+func (quiet) Error() string   { return "" }
+func (q quiet) Unwrap() error { return q.error }
+
+func (b *Backend) remedy(err error) string {
+	var (
+		answer *statusError
+		broken *brokenError
+		host   *net.DNSError
+		record tls.RecordHeaderError
+		trust  x509.UnknownAuthorityError
+		name   x509.HostnameError
+	)
+	switch {
+	case errors.As(err, &answer):
+		return b.remedyOf(answer)
+	case errors.As(err, &broken):
+		return fmt.Sprintf("; so does its answer to a plain text, so that no text is to blame: take a model and a server that keep to response_format json_schema with strict, in the place of %s", b.o.Model)
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Sprintf("; it took longer than %s: raise spec.scorer.llm.timeout, or lower maxDocuments or concurrency", b.o.Timeout)
+	case errors.As(err, &host):
+		return "; is the name in spec.scorer.llm.endpoint right?"
+	case errors.As(err, &record):
+		return "; it speaks no TLS: is spec.scorer.llm.endpoint an http address?"
+	case errors.As(err, &trust), errors.As(err, &name):
+		return "; give the authority of its certificate as spec.scorer.llm.tls.caRef"
+	}
+	return "; is it running, is spec.scorer.llm.endpoint right, and may we reach it?"
+}
+
+// remedyOf is what to do about an answer that refuses.
+func (b *Backend) remedyOf(e *statusError) string {
+	switch {
+	case e.status == http.StatusUnauthorized && b.o.Key == "":
+		return "; it asks for a key: set spec.scorer.llm.credentialsSecretRef"
+	case e.status == http.StatusUnauthorized:
+		return fmt.Sprintf("; it refuses the key of spec.scorer.llm.credentialsSecretRef, which was sent in the header %s (spec.scorer.llm.keyHeader): is it a key of this endpoint?", b.o.KeyHeader)
+	case e.status == http.StatusForbidden:
+		return "; it refuses access: may this key use the model, and do the network rules let us in?"
+	case e.status == http.StatusNotFound:
+		return fmt.Sprintf("; is spec.scorer.llm.model %q one that it has (with Azure OpenAI the deployment's name), and spec.scorer.llm.endpoint what stands before /chat/completions?", b.o.Model)
+	case e.redirect != "":
+		return "; it sends us elsewhere: set spec.scorer.llm.endpoint to where it is"
+	case e.code == "insufficient_quota":
+		return "; its own quota is spent: raise it with the provider"
+	case e.status == http.StatusTooManyRequests:
+		return "; it throttles us: raise its limits, or lower spec.scorer.llm.concurrency or the scorer's replicas"
+	case e.long:
+		return fmt.Sprintf("; the model's context is too small for one text: take another in the place of %s", b.o.Model)
+	case strings.Contains(e.param+e.message, "temperature"):
+		return fmt.Sprintf("; %s takes no temperature of 0, which reasoning models do not: set spec.scorer.llm.model to one that does, such as gpt-4.1-mini", b.o.Model)
+	case strings.Contains(e.param+e.message, "response_format"), strings.Contains(e.message, "json_schema"):
+		return fmt.Sprintf("; it takes no JSON schema: set spec.scorer.llm.model to one that does in the place of %s, or update the server; with Azure OpenAI, spec.scorer.llm.apiVersion 2024-10-21 or later", b.o.Model)
+	case e.status >= http.StatusInternalServerError:
+		return "; it fails by itself: see its own log or status"
+	}
+	return fmt.Sprintf("; it does not take what it was asked, not even with a plain text: are spec.scorer.llm.endpoint, apiVersion and model %q right?", b.o.Model)
+}

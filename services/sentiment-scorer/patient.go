@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/health"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/run"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/llm"
+)
+
+// patient is a backend that the loop asks. It tells of the first failure, which the loop does only after some, and waits
+// where nothing but time helps: while a budget is spent, trying again would take batches apart in search of a record that
+// is to blame.
+type patient struct {
+	sentiment.Backend
+	health  *health.Reporter
+	sleep   func(ctx context.Context, d time.Duration) error
+	waiting atomic.Bool
+	failed  int // how often in a row; the loop asks one after the other
+}
+
+func newPatient(b sentiment.Backend, h *health.Reporter) *patient {
+	return &patient{Backend: b, health: h, sleep: run.Sleep}
+}
+
+// Score implements sentiment.Backend.
+func (p *patient) Score(ctx context.Context, documents []sentiment.Document) ([]*feedbackv1.Sentiment, error) {
+	for {
+		sentiments, err := p.Backend.Score(ctx, documents)
+		var spent *llm.SpentError
+		switch {
+		case ctx.Err() != nil:
+			return sentiments, err
+		case err == nil:
+			p.good()
+			return sentiments, nil
+		case !errors.As(err, &spent):
+			p.bad(err)
+			return nil, err
+		}
+		p.health.Failed("budget", "BudgetSpent", err.Error())
+		p.waiting.Store(true)
+		err = p.sleep(ctx, time.Until(spent.Until)+time.Second)
+		p.waiting.Store(false)
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (p *patient) good() {
+	p.failed = 0
+	p.health.Good("backend")
+	p.health.Drop("budget")
+}
+
+// bad tells of a failure; one alone may pass.
+func (p *patient) bad(err error) {
+	p.failed++
+	message := "nothing is scored: " + err.Error() + "; it is tried again, and lag grows meanwhile"
+	if p.failed == 1 {
+		p.health.Degraded("backend", "BackendFailed", message)
+		return
+	}
+	p.health.Failed("backend", "BackendFailed", message)
+}
+
+// still is what tells of a group that does not go on; that it waits for a budget is told by the condition budget.
+func (p *patient) still(f func() (time.Duration, int, int64)) func() (time.Duration, int, int64) {
+	return func() (time.Duration, int, int64) {
+		if p.waiting.Load() {
+			return 0, 0, 0
+		}
+		return f()
+	}
+}

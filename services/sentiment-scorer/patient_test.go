@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/health"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/llm"
+)
+
+// failing is a backend that fails with the errors given, one after the other, and then answers.
+type failing struct{ errs []error }
+
+func (f *failing) Score(_ context.Context, documents []sentiment.Document) ([]*feedbackv1.Sentiment, error) {
+	if len(f.errs) > 0 {
+		err := f.errs[0]
+		f.errs = f.errs[1:]
+		return nil, err
+	}
+	return make([]*feedbackv1.Sentiment, len(documents)), nil
+}
+
+// condition is a condition in a line: its level and its reason, empty if there is none.
+func condition(h *health.Reporter, name string) string {
+	for _, c := range h.Snapshot().GetConditions() {
+		if c.GetName() == name {
+			return strings.TrimPrefix(c.GetLevel().String(), "LEVEL_") + " " + c.GetReason() + " " + c.GetMessage()
+		}
+	}
+	return ""
+}
+
+func TestABackendThatFailsIsToldAtOnce(t *testing.T) {
+	h := health.New(name, "one")
+	away := errors.New("nobody there; is it running?")
+	p := newPatient(&failing{[]error{away, away}}, h)
+	for _, want := range []string{"DEGRADED BackendFailed nothing is scored: nobody there; is it running?; it is tried again, and lag grows meanwhile", "FAILED BackendFailed", "GOOD Good"} {
+		_, _ = p.Score(t.Context(), []sentiment.Document{{Text: "a"}})
+		if got := condition(h, "backend"); !strings.HasPrefix(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestASpentBudgetIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := health.New(name, "one")
+		began := time.Now()
+		p := newPatient(&failing{[]error{&llm.SpentError{Used: 99, Limit: 100, Until: began.Add(3 * time.Hour)}}}, h)
+		stuck := p.still(func() (time.Duration, int, int64) { return time.Hour, 1, 7 })
+		done := make(chan error, 1)
+		go func() {
+			_, err := p.Score(t.Context(), []sentiment.Document{{Text: "a"}})
+			done <- err
+		}()
+		synctest.Wait()
+		if got := condition(h, "budget"); !strings.HasPrefix(got, "FAILED BudgetSpent the budget of 100 tokens a day is spent") {
+			t.Errorf("got %q, want that the budget is spent", got)
+		}
+		if d, _, _ := stuck(); d != 0 {
+			t.Errorf("it is stuck for %s, want that not to be said of one that waits", d)
+		}
+		if err := <-done; err != nil || time.Since(began) < 3*time.Hour {
+			t.Errorf("got %v after %s, want a score after three hours", err, time.Since(began))
+		}
+		if got := condition(h, "budget"); got != "" {
+			t.Errorf("got %q once it is over, want nothing", got)
+		}
+		if d, _, _ := stuck(); d != time.Hour {
+			t.Errorf("it is stuck for %s, want an hour", d)
+		}
+	})
+}
+
+func TestAStopEndsTheWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		p := newPatient(&failing{[]error{&llm.SpentError{Until: time.Now().Add(3 * time.Hour)}}}, health.New(name, "one"))
+		if _, err := p.Score(ctx, []sentiment.Document{{Text: "a"}}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v, want the context's error", err)
+		}
+	})
+}
