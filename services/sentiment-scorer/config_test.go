@@ -43,6 +43,7 @@ func TestValidateNamesFieldValueAndRemedy(t *testing.T) {
 		{"kind of X's texts", "SCORER_BUILTIN_X_KIND=fax", "SCORER_BUILTIN_X_KIND", "fax", "tweet, dev, chat"},
 		{"neutral terms", "SCORER_BUILTIN_NEUTRAL_TERMS=azure,!?!?!?!?", "SCORER_BUILTIN_NEUTRAL_TERMS", "azure,!?!?!?!?", "give one to 6"},
 		{"weights", "SCORER_BUILTIN_WEIGHTS=/no/weights", "SCORER_BUILTIN_WEIGHTS", "/no/weights", "tweet.bin"},
+		{"shadow in the scorer's topic", "TOPIC_SCORED=a.scored TOPIC_SHADOW=a.scored", "TOPIC_SHADOW", "a.scored", "one of its own"},
 		{"language", "SCORER_ASSUME_LANGUAGE=klingonish", "SCORER_ASSUME_LANGUAGE", "klingonish", "none"},
 		{"address", "GRPC_LISTEN_ADDRESS=9090", "GRPC_LISTEN_ADDRESS", "9090", ":9090"},
 		{"start", "START_OFFSET=newest", "START_OFFSET", "newest", "Earliest or Latest"},

@@ -48,7 +48,7 @@ func startProcess(t *testing.T, environ ...string) *process {
 		probes: freeAddress(t), grpc: freeAddress(t), log: &strings.Builder{},
 		topics: feedback.Topics{Feedback: "t.feedback", Scored: "t.scored", DeadLetters: "t.dead-letters", State: "t.state"},
 	}
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(3, p.topics.Feedback, p.topics.Scored, p.topics.DeadLetters, p.topics.State))
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(3, p.topics.Feedback, p.topics.Scored, p.topics.DeadLetters, p.topics.State, shadowTopic))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +176,7 @@ func TestScorerFromTopicToTopic(t *testing.T) {
 		runtest.Scrape(t, "../../docs/metrics.md", "sentiment-scorer", body)
 	}
 	p.checkGRPC(t)
-	p.checkStop(t)
+	p.checkStop(t, name)
 }
 
 // TestScorerAsksAServerThatWasAway: while the server is away nothing is scored, lost or a dead letter, and health says
@@ -245,11 +245,11 @@ func (p *process) checkGRPC(t *testing.T) {
 }
 
 // checkStop stops the process and checks that it commits all and takes its health back.
-func (p *process) checkStop(t *testing.T) {
+func (p *process) checkStop(t *testing.T, component string) {
 	t.Helper()
 	healthOf := func() (newest *kafka.Record) {
 		for _, r := range p.scan(t, p.topics.State) {
-			if string(r.Key) == "health/sentiment-scorer/one" {
+			if string(r.Key) == "health/"+component+"/one" {
 				newest = &r
 			}
 		}
@@ -265,7 +265,7 @@ func (p *process) checkStop(t *testing.T) {
 	if r := healthOf(); len(r.Value) != 0 {
 		t.Errorf("health stands after a clean stop: %q", r.Value)
 	}
-	lags, err := p.client.Lag(t.Context(), "t.sentiment-scorer", p.topics.Feedback)
+	lags, err := p.client.Lag(t.Context(), "t."+component, p.topics.Feedback)
 	if err != nil {
 		t.Fatal(err)
 	}

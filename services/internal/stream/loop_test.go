@@ -320,6 +320,43 @@ func TestBatchThatCannotBeFinishedIsLeftUnmarked(t *testing.T) {
 	})
 }
 
+// TestInsteadTakesTheDeadLettersPlace: what it returns stands where the dead letter would, be it nothing, and all is done.
+func TestInsteadTakesTheDeadLettersPlace(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		bad   error
+		write func([]kafka.Record) error
+		drop  bool
+		want  string
+	}{
+		{"an error", Permanent(errors.New("no Protobuf")), nil, false, "out:a in place:b(Permanent no Protobuf) out:c"},
+		{"an error, and nothing in its place", Permanent(errors.New("no Protobuf")), nil, true, "out:a out:c"},
+		{"too large", nil, once(&kafka.WriteError{Failed: []int{1}, TooLarge: []int{1}, Err: kafka.ErrTooLarge}), false, "out:a out:c in place:b(TooLarge " + kafka.ErrTooLarge.Error() + ")"},
+		{"too large, and nothing in its place", nil, once(&kafka.WriteError{Failed: []int{1}, TooLarge: []int{1}, Err: kafka.ErrTooLarge}), true, "out:a out:c"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				w := &world{batches: [][]kafka.Record{records(0, "a", "b", "c")}, end: cancel, write: c.write}
+				l := w.loop(echo(always("b", c.bad)))
+				l.Instead = func(r kafka.Record, reason string, cause error) []kafka.Record {
+					if c.drop {
+						return nil
+					}
+					return []kafka.Record{{Topic: "in place", Value: fmt.Appendf(nil, "%s(%s %v)", r.Value, reason, cause)}}
+				}
+				l.generation(ctx, w)
+				if got := w.story(); got != c.want {
+					t.Errorf("written = %q, want %q", got, c.want)
+				}
+				if got, want := w.done(0), int64(3); got != want {
+					t.Errorf("marked = %d, want %d", got, want)
+				}
+			})
+		})
+	}
+}
+
 func TestDeadLetterTellsItsOrigin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
