@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -59,10 +60,16 @@ func (a *app) open(ctx context.Context, c *connection) (*kafka.Client, error) {
 // shortNames are the topics of a pipeline as people call them, in the order of the flow.
 var shortNames = []string{"feedback", "scored", "notifications", "dead-letters", "state"}
 
+// shadowTopic is one more that only a pipeline whose scorer has a shadow has.
+const shadowTopic = "shadow"
+
+// everyName are the short names of all topics that a pipeline may have.
+var everyName = append(slices.Clone(shortNames), shadowTopic)
+
 // topic returns the full name of a topic that is called by its short name: the one that its
 // own variable gives, else the one that the prefix does; a manifest's beats both. What is no short name is a full one.
 func (a *app) topic(c *connection, name string) (string, error) {
-	for _, short := range shortNames {
+	for _, short := range everyName {
 		if name != short {
 			continue
 		}
@@ -78,7 +85,7 @@ func (a *app) topic(c *connection, name string) (string, error) {
 		return c.prefix + "." + short, nil
 	}
 	if !strings.Contains(name, ".") && c.prefix == "" {
-		return "", usagef("topic %q: use one of %s, or a topic's full name", name, strings.Join(shortNames, ", "))
+		return "", usagef("topic %q: use one of %s, or a topic's full name", name, strings.Join(everyName, ", "))
 	}
 	return name, nil
 }

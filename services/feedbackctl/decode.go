@@ -70,7 +70,7 @@ func typeOf(short, key string) string {
 	switch {
 	case short == "feedback":
 		return "dev.feedbackpipeline.event.v1"
-	case short == "scored":
+	case short == "scored", short == shadowTopic:
 		return "dev.feedbackpipeline.scored.v1"
 	case short == "notifications":
 		return "dev.feedbackpipeline.notification.v1"

@@ -32,11 +32,11 @@ var applies = []struct {
 	flag   string
 	topics []string
 }{
-	{"source", []string{"feedback", "scored"}},
-	{"language", []string{"feedback", "scored"}},
-	{"below", []string{"scored"}},
-	{"above", []string{"scored"}},
-	{"contains", []string{"feedback", "scored", "dead-letters"}},
+	{"source", []string{"feedback", "scored", shadowTopic}},
+	{"language", []string{"feedback", "scored", shadowTopic}},
+	{"below", []string{"scored", shadowTopic}},
+	{"above", []string{"scored", shadowTopic}},
+	{"contains", []string{"feedback", "scored", "dead-letters", shadowTopic}},
 	{"route", []string{"notifications"}},
 }
 

@@ -30,9 +30,15 @@ type broker struct {
 
 func newBroker(t *testing.T, short ...string) *broker {
 	t.Helper()
+	return newBrokerOf(t, 2, short...)
+}
+
+// newBrokerOf is newBroker with so many partitions.
+func newBrokerOf(t *testing.T, partitions int32, short ...string) *broker {
+	t.Helper()
 	opts := []kfake.Opt{kfake.NumBrokers(1)}
 	for _, name := range short {
-		opts = append(opts, kfake.SeedTopics(2, testPrefix+"."+name))
+		opts = append(opts, kfake.SeedTopics(partitions, testPrefix+"."+name))
 	}
 	cluster, err := kfake.NewCluster(opts...)
 	if err != nil {
@@ -47,7 +53,7 @@ func newBroker(t *testing.T, short ...string) *broker {
 	b := &broker{t: t, client: client, topics: map[string]string{}, env: map[string]string{
 		"KAFKA_BOOTSTRAP_SERVERS": strings.Join(cluster.ListenAddrs(), ","), "FEEDBACK_PREFIX": testPrefix,
 	}}
-	for _, name := range shortNames {
+	for _, name := range everyName {
 		b.topics[name] = testPrefix + "." + name
 	}
 	return b

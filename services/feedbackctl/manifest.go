@@ -63,11 +63,12 @@ type topicNames struct {
 	Notifications string `yaml:"notifications"`
 	DeadLetters   string `yaml:"deadLetters"`
 	State         string `yaml:"state"`
+	Shadow        string `yaml:"shadow"`
 }
 
 // byShort gives the names by what people call the topics.
 func (n topicNames) byShort() map[string]string {
-	return map[string]string{"feedback": n.Feedback, "scored": n.Scored, "notifications": n.Notifications, "dead-letters": n.DeadLetters, "state": n.State}
+	return map[string]string{"feedback": n.Feedback, "scored": n.Scored, "notifications": n.Notifications, "dead-letters": n.DeadLetters, "state": n.State, shadowTopic: n.Shadow}
 }
 
 type manifest struct {

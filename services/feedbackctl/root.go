@@ -81,7 +81,7 @@ Exit status: 0 done, 1 failed, 2 the command line or the environment is wrong,
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
-	root.AddCommand(a.postCommand(), a.tailCommand(), a.scoreCommand(), a.evaluateCommand(), a.previewCommand(), a.topicsCommand(), a.routeCommand(),
+	root.AddCommand(a.postCommand(), a.tailCommand(), a.scoreCommand(), a.evaluateCommand(), a.previewCommand(), a.compareCommand(), a.topicsCommand(), a.routeCommand(),
 		a.deadLettersCommand(), a.replayCommand(), a.auditCommand(), a.healthCommand())
 	return root
 }

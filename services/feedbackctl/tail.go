@@ -29,8 +29,8 @@ func (a *app) tailCommand() *cobra.Command {
 		Short: "Follow a topic, decoded",
 		Long: `tail follows a topic of a pipeline and writes a line for each record: what was said, where,
 in which language, with which score; what became of it; why it is a dead letter; how a
-component is. The topic is feedback, scored (the default), notifications, dead-letters or
-state, or any topic's full name.
+component is. The topic is feedback, scored (the default), notifications, dead-letters,
+state or shadow (what the scorer's shadow says), or any topic's full name.
 
 Records stand in order within a partition; those of different partitions are merged as they
 come. It follows until Ctrl-C, until -n lines are written, or with --no-follow until the end
@@ -43,7 +43,7 @@ It joins no consumer group and commits nothing.`,
   feedbackctl tail scored --from 2h --no-follow -o json | jq -r .value.event.text
   feedbackctl tail notifications --route negative --from earliest -n 20
   feedbackctl tail dead-letters --from earliest --no-follow`,
-		ValidArgs: shortNames,
+		ValidArgs: everyName,
 		Args:      arguments(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			topic := "scored"
@@ -132,7 +132,7 @@ func (a *app) beginning(o tailOptions) (kafka.Start, time.Time, error) {
 
 // shortName is the short name of a topic, empty if it is none of the pipeline's.
 func (a *app) shortName(c *connection, topic string) string {
-	for _, short := range shortNames {
+	for _, short := range everyName {
 		if full, err := a.topic(c, short); err == nil && full == topic {
 			return short
 		}

@@ -81,8 +81,8 @@ type groupOffsets struct {
 }
 
 func (a *app) listTopics(ctx context.Context, c *connection, extra []string) ([]topicLine, error) {
-	names := make([]string, len(shortNames))
-	for i, short := range shortNames {
+	names := make([]string, len(everyName))
+	for i, short := range everyName {
 		full, err := a.topic(c, short)
 		if err != nil {
 			return nil, err
@@ -102,15 +102,18 @@ func (a *app) listTopics(ctx context.Context, c *connection, extra []string) ([]
 	if err != nil {
 		return nil, err
 	}
-	out := make([]topicLine, len(infos))
+	var out []topicLine
 	for i, info := range infos {
-		out[i] = newTopicLine(shortNames[i], info)
-		if !info.Exists {
+		if !info.Exists && everyName[i] == shadowTopic {
 			continue
 		}
-		if out[i].Groups, err = groupLines(ctx, client, groups, shortNames[i], info.Name); err != nil {
-			return nil, err
+		line := newTopicLine(everyName[i], info)
+		if info.Exists {
+			if line.Groups, err = groupLines(ctx, client, groups, line.Name, info.Name); err != nil {
+				return nil, err
+			}
 		}
+		out = append(out, line)
 	}
 	return out, nil
 }
@@ -162,7 +165,7 @@ func groupLines(ctx context.Context, client *kafka.Client, groups []string, shor
 
 // readsBy tells by its name whether a group of a service reads a topic.
 func readsBy(group, short string) bool {
-	return (short == "feedback" && strings.HasSuffix(group, ".sentiment-scorer")) ||
+	return (short == "feedback" && (strings.HasSuffix(group, ".sentiment-scorer") || strings.HasSuffix(group, ".shadow-scorer"))) ||
 		(short == "scored" && strings.Contains(group, ".notifier."))
 }
 
