@@ -118,12 +118,12 @@ vulncheck: ## Look for known vulnerabilities in what is used
 	@hack/tools/vulncheck
 
 .PHONY: bench
-bench: build ## Measure the scorer beside a bare copy, Kafka Streams and Spark: ROWS=names EVENTS=500000 WARM=3000000
+bench: build ## Measure the scorer beside a bare copy, Kafka Streams and Spark, and scoring and language beside libraries: ROWS=names DATA=folder OUT=docs EVENTS=500000 WARM=3000000
 	@mkdir -p bin/bench
-	go test -run '^$$' -bench . -benchmem ./services/... | tee bin/bench/benchmarks.txt
+	$(if $(ROWS),,go test -run '^$$' -bench . -benchmem ./services/... | tee bin/bench/benchmarks.txt)
 	cd hack && go build -o ../bin/bench/ ./bench
 	bin/bench/bench -rows "$(ROWS)" -events $(or $(EVENTS),500000) -warm $(or $(WARM),3000000) -duration $(or $(DURATION),30s) -starts $(or $(STARTS),5) \
-	  -note "$(NOTE)" -benchmarks bin/bench/benchmarks.txt $(if $(ROWS),,-out docs)
+	  -data "$(DATA)" -note "$(NOTE)" -benchmarks "$(if $(ROWS),,bin/bench/benchmarks.txt)" -out "$(if $(ROWS),$(OUT),docs)"
 
 .PHONY: evaluate
 evaluate: ## Print what the built-in models and VADER reach on the texts put aside of DATA=folder, see docs/scoring.md

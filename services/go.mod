@@ -3,7 +3,6 @@ module github.com/feedback-pipelines/feedback-pipelines/services
 go 1.26.0
 
 require (
-	github.com/abadojack/whatlanggo v1.0.1
 	github.com/caarlos0/env/v11 v11.4.2
 	github.com/feedback-pipelines/feedback-pipelines/proto v0.0.0
 	github.com/g8rswimmer/go-twitter/v2 v2.1.5

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"os"
+	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -10,6 +12,7 @@ import (
 type benchmark struct {
 	name                      string // package and benchmark, without the count of cores
 	time, bytes, allocs, more string
+	measures                  map[string]float64 // by their units
 }
 
 // String is the benchmark as a row of a table.
@@ -26,9 +29,17 @@ func readBenchmarks(file string) ([]benchmark, error) {
 	if err != nil {
 		return nil, err
 	}
+	return parseBenchmarks(string(data)), nil
+}
+
+// cores is what go test appends to a benchmark's name.
+var cores = regexp.MustCompile(`-\d+$`)
+
+// parseBenchmarks is readBenchmarks of what was printed.
+func parseBenchmarks(output string) []benchmark {
 	var all []benchmark
 	pkg := ""
-	for line := range strings.Lines(string(data)) {
+	for line := range strings.Lines(output) {
 		if p, ok := strings.CutPrefix(line, "pkg: "); ok {
 			pkg = p[strings.LastIndexByte(p, '/')+1:]
 		}
@@ -36,18 +47,21 @@ func readBenchmarks(file string) ([]benchmark, error) {
 		if len(fields) < 4 || !strings.HasPrefix(fields[0], "Benchmark") {
 			continue
 		}
-		name, _, _ := strings.Cut(strings.TrimPrefix(fields[0], "Benchmark"), "-")
-		b := benchmark{name: strings.TrimSpace(pkg) + " " + name}
+		name := cores.ReplaceAllString(strings.TrimPrefix(fields[0], "Benchmark"), "")
+		b := benchmark{name: strings.TrimSpace(pkg) + " " + name, measures: map[string]float64{}}
 		for i := 2; i+1 < len(fields); i += 2 {
 			b.set(fields[i], fields[i+1])
 		}
 		all = append(all, b)
 	}
-	return all, nil
+	return all
 }
 
 // set takes one measure: a value and its unit.
 func (b *benchmark) set(value, unit string) {
+	if v, err := strconv.ParseFloat(value, 64); err == nil {
+		b.measures[unit] = v
+	}
 	switch unit {
 	case "ns/op":
 		b.time = value + " ns"

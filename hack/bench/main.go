@@ -1,7 +1,8 @@
 // Command bench measures the scorer side by side with a bare copy and with what others score in streams, in one
-// run on one real Kafka. See docs/benchmarks.md, which it writes.
+// run on one real Kafka, and what scores texts and tells their languages side by side with libraries of others. See
+// docs/benchmarks.md, which it writes.
 //
-//	go run ./bench [-rows a,b] [-events 500000] [-warm 3000000] [-duration 30s] [-out docs]
+//	go run ./bench [-rows a,b] [-events 500000] [-warm 3000000] [-duration 30s] [-data folder] [-out docs]
 package main
 
 import (
@@ -50,6 +51,7 @@ type bench struct {
 
 func run(ctx context.Context, args []string, stdout io.Writer) error {
 	b := &bench{rates: []int{100, 1000}, blocks: map[bool]*block{}}
+	t := &textBench{}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	var names, out, benchmarks string
 	flags.StringVar(&names, "rows", "", "comma separated `names` of the rows to run, or beginnings of them; all if empty")
@@ -58,18 +60,49 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	flags.DurationVar(&b.duration, "duration", 30*time.Second, "how long each latency is measured; 0 not to measure any")
 	flags.DurationVar(&b.settle, "settle", 5*time.Second, "how long before that it runs in")
 	flags.IntVar(&b.starts, "starts", 5, "how often at most the time to the first output is measured")
+	flags.StringVar(&t.data, "data", "", "`folder` of label<TAB>text files, as hack/train takes it, for the rows of texts; empty for none")
+	flags.DurationVar(&t.seconds, "texts", 3*time.Second, "how long each row of texts runs")
 	flags.StringVar(&b.note, "note", "", "a `sentence` for the table, such as what else the machine did")
-	flags.StringVar(&out, "out", "", "`folder` of benchmarks.md and the plot; empty prints the table only")
+	flags.StringVar(&out, "out", "", "`folder` of benchmarks.md and the plot; empty prints the tables only")
 	flags.StringVar(&benchmarks, "benchmarks", "", "`file` with what go test -bench said, for a table of its own")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	chosen, err := choose(names)
+	chosen, chosenTexts, err := choose(names)
 	if err != nil {
 		return err
 	}
 	if b.duration == 0 {
 		b.rates = nil
+	}
+	if b.root, err = broker.Root(); err != nil {
+		return err
+	}
+	b.bin = filepath.Join(b.root, "bin", "bench")
+	t.root, t.bin, t.note = b.root, b.bin, b.note
+	return errors.Join(t.tell(ctx, chosenTexts, stdout, out), b.tell(ctx, chosen, benchmarks, stdout, out))
+}
+
+// tell runs rows of texts, prints what was found and writes it to the folder out, if there is one.
+func (t *textBench) tell(ctx context.Context, chosen []textRow, stdout io.Writer, out string) error {
+	if len(chosen) == 0 {
+		return nil
+	}
+	report, err := t.all(ctx, chosen)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(stdout, report.markdown())
+	if out == "" {
+		return nil
+	}
+	return report.write(out)
+}
+
+// tell is the same for rows that go through Kafka.
+func (b *bench) tell(ctx context.Context, chosen []row, benchmarks string, stdout io.Writer, out string) error {
+	if len(chosen) == 0 {
+		return nil
 	}
 	tests, err := readBenchmarks(benchmarks)
 	if err != nil {
@@ -88,32 +121,38 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 }
 
 // choose returns the rows whose names begin with one of those.
-func choose(names string) ([]row, error) {
-	if names == "" {
-		return rows(), nil
-	}
-	var chosen []row
-	var known []string
+func choose(names string) ([]row, []textRow, error) {
 	wanted := strings.Split(names, ",")
+	if names == "" {
+		wanted = []string{""}
+	}
+	is := func(name string) bool {
+		return slices.ContainsFunc(wanted, func(w string) bool { return strings.HasPrefix(name, w) })
+	}
+	var known []string
+	var chosen []row
 	for _, r := range rows() {
 		known = append(known, r.name)
-		if slices.ContainsFunc(wanted, func(w string) bool { return strings.HasPrefix(r.name, w) }) {
+		if is(r.name) {
 			chosen = append(chosen, r)
 		}
 	}
-	if len(chosen) == 0 {
-		return nil, fmt.Errorf("rows %q: name some of %s", names, strings.Join(known, ", "))
+	var texts []textRow
+	for _, r := range textRows() {
+		known = append(known, r.name)
+		if is(r.name) {
+			texts = append(texts, r)
+		}
 	}
-	return chosen, nil
+	if len(chosen)+len(texts) == 0 {
+		return nil, nil, fmt.Errorf("rows %q: name some of %s", names, strings.Join(known, ", "))
+	}
+	return chosen, texts, nil
 }
 
 // all runs the rows one after the other.
 func (b *bench) all(ctx context.Context, chosen []row) ([]result, error) {
 	var err error
-	if b.root, err = broker.Root(); err != nil {
-		return nil, err
-	}
-	b.bin = filepath.Join(b.root, "bin", "bench")
 	if b.dir, err = os.MkdirTemp("", "bench-"); err != nil {
 		return nil, err
 	}

@@ -15,11 +15,13 @@ import (
 	"github.com/feedback-pipelines/feedback-pipelines/hack/kafka/broker"
 )
 
-// The part of docs/benchmarks.md that a run writes lies between these lines.
+// The parts of docs/benchmarks.md that a run writes lie between these lines: what went through Kafka, and texts alone.
 const (
-	markBegin = "<!-- make bench writes from here -->"
-	markEnd   = "<!-- to here -->"
-	plotFile  = "images/benchmarks.svg"
+	markBegin      = "<!-- make bench writes from here -->"
+	markEnd        = "<!-- to here -->"
+	textsMarkBegin = "<!-- make bench writes the rows of texts from here -->"
+	textsMarkEnd   = "<!-- rows of texts to here -->"
+	plotFile       = "images/benchmarks.svg"
 )
 
 // report is what is told of a run.
@@ -30,7 +32,7 @@ type report struct {
 }
 
 func (b *bench) report(ctx context.Context, results []result, benchmarks []benchmark) *report {
-	versions := []string{"Apache Kafka " + broker.Version, runtime.Version(), "kafka-go " + b.moduleVersion(ctx, "github.com/segmentio/kafka-go")}
+	versions := []string{"Apache Kafka " + broker.Version, runtime.Version(), "kafka-go " + moduleVersion(ctx, filepath.Join(b.root, "services"), "github.com/segmentio/kafka-go")}
 	for _, r := range []struct{ name, title string }{{"streams", "Kafka Streams"}, {"spark", "Spark"}} {
 		if v := b.rivals[r.name].version; v != "" {
 			versions = append(versions, r.title+" "+v)
@@ -50,10 +52,10 @@ func (b *bench) report(ctx context.Context, results []result, benchmarks []bench
 	return &report{results: results, benchmarks: benchmarks, head: head}
 }
 
-// moduleVersion is the version that the services are built with.
-func (b *bench) moduleVersion(ctx context.Context, module string) string {
+// moduleVersion is the version of a module that those in a folder are built with.
+func moduleVersion(ctx context.Context, folder, module string) string {
 	cmd := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Version}}", module)
-	cmd.Dir = filepath.Join(b.root, "services")
+	cmd.Dir = folder
 	out, err := cmd.Output()
 	if err != nil {
 		return "?"
@@ -163,16 +165,28 @@ func (r result) line() string {
 
 // write puts the tables into benchmarks.md of the folder, and the plot beside it.
 func (r *report) write(folder string) error {
-	file := filepath.Join(folder, "benchmarks.md")
+	text := r.markdown() + "\n![Throughput and latency](" + plotFile + ")\n"
+	if err := writeBetween(filepath.Join(folder, "benchmarks.md"), markBegin, markEnd, text); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(folder, plotFile), []byte(r.plot()), 0o644) //nolint:gosec // for all to read
+}
+
+// write puts the table into benchmarks.md of the folder.
+func (r *textReport) write(folder string) error {
+	return writeBetween(filepath.Join(folder, "benchmarks.md"), textsMarkBegin, textsMarkEnd, r.markdown())
+}
+
+// writeBetween puts text between two lines of a file.
+func writeBetween(file, begin, end, text string) error {
 	data, err := os.ReadFile(file)
 	if err != nil {
 		return err
 	}
-	before, rest, begun := strings.Cut(string(data), markBegin)
-	_, after, ended := strings.Cut(rest, markEnd)
+	before, rest, begun := strings.Cut(string(data), begin)
+	_, after, ended := strings.Cut(rest, end)
 	if !begun || !ended {
-		return errors.New(file + ": the lines between which the table goes are missing: " + markBegin + " and " + markEnd)
+		return errors.New(file + ": the lines between which the table goes are missing: " + begin + " and " + end)
 	}
-	text := before + markBegin + "\n" + r.markdown() + "\n![Throughput and latency](" + plotFile + ")\n" + markEnd + after
-	return errors.Join(os.WriteFile(file, []byte(text), 0o644), os.WriteFile(filepath.Join(folder, plotFile), []byte(r.plot()), 0o644))
+	return os.WriteFile(file, []byte(before+begin+"\n"+text+end+after), 0o644) //nolint:gosec // for all to read
 }

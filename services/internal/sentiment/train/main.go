@@ -35,8 +35,8 @@ func main() {
 // options are the command's flags.
 type options struct {
 	settings
-	data, out, weights, date, leaveOut string
-	evaluate                           bool
+	data, out, weights, date, leaveOut, aside string
+	evaluate                                  bool
 }
 
 func parse(args []string, log io.Writer) (*options, error) {
@@ -49,6 +49,7 @@ func parse(args []string, log io.Writer) (*options, error) {
 	f.StringVar(&o.date, "date", time.Now().UTC().Format(time.DateOnly), "`date` that the weights and the card bear")
 	f.StringVar(&o.leaveOut, "leave-out", "", "comma separated `sets` to evaluate on and not to train on")
 	f.BoolVar(&o.evaluate, "evaluate", false, "train nothing: print what the weights reach on the texts put aside")
+	f.StringVar(&o.aside, "aside", "", "train nothing: write the texts put aside to this `folder`, a file for each kind and one of languages")
 	f.IntVar(&o.bits, "bits", defaults.bits, "a kind's table has 2 to the power of `n` rows of two bytes")
 	f.IntVar(&o.epochs, "epochs", defaults.epochs, "how often each text is seen")
 	f.IntVar(&o.seeds, "seeds", defaults.seeds, "how many trainings the weights are the mean of")
@@ -103,6 +104,9 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 	d, err := o.load()
 	if err != nil {
 		return err
+	}
+	if o.aside != "" {
+		return d.writeAside(o.aside)
 	}
 	if o.evaluate {
 		return evaluateWeights(ctx, o, d, out)
