@@ -53,6 +53,8 @@ type config struct {
 	XBearerToken run.Secret `env:"X_BEARER_TOKEN" envDefault:"simulator" help:"bearer token that is taken"`
 	// AzureKey is the key of the Azure AI Language resource that is taken.
 	AzureKey run.Secret `env:"AZURE_KEY" envDefault:"simulator" help:"key of the Azure AI Language resource that is taken"`
+	// LLMKey is the key of the OpenAI-compatible endpoint that is taken.
+	LLMKey run.Secret `env:"LLM_KEY" envDefault:"simulator" help:"key of the OpenAI-compatible endpoint that is taken; none is taken as well"`
 	// XIndexDelay is after how long at most search finds a post.
 	XIndexDelay time.Duration `env:"X_INDEX_DELAY" envDefault:"500ms" help:"after how long at most search finds a post, so that posts do not appear in the order of their ids"`
 

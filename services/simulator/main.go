@@ -1,4 +1,4 @@
-// Command simulator plays Slack, X and Azure AI Language, so that the whole pipeline runs without them: the
+// Command simulator plays Slack, X, Azure AI Language and an OpenAI-compatible endpoint, so that the whole pipeline runs without them: the
 // real client libraries cannot tell. It has no part in production. See README.md for what
 // it serves, refuses and does wrong on request.
 package main
@@ -16,9 +16,11 @@ import (
 
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/run"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/azure/standin"
+	llmstandin "github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/llm/standin"
 	"github.com/feedback-pipelines/feedback-pipelines/services/simulator/internal/azure"
 	"github.com/feedback-pipelines/feedback-pipelines/services/simulator/internal/control"
 	"github.com/feedback-pipelines/feedback-pipelines/services/simulator/internal/fault"
+	"github.com/feedback-pipelines/feedback-pipelines/services/simulator/internal/llm"
 	"github.com/feedback-pipelines/feedback-pipelines/services/simulator/internal/page"
 	"github.com/feedback-pipelines/feedback-pipelines/services/simulator/internal/slack"
 	"github.com/feedback-pipelines/feedback-pipelines/services/simulator/internal/traffic"
@@ -48,7 +50,7 @@ func start(ctx context.Context, p *run.Process, cfg *config) error {
 		defer close(talked)
 		s.traffic.Run(ctx)
 	}()
-	p.Log.Info("playing Slack, X and Azure AI Language", "page", "http://"+lis.Addr().String()+"/", "rate", cfg.Rate)
+	p.Log.Info("playing Slack, X, Azure AI Language and a language model", "page", "http://"+lis.Addr().String()+"/", "rate", cfg.Rate)
 	p.Ready("serving", nil)
 	select {
 	case <-ctx.Done():
@@ -68,6 +70,7 @@ type simulator struct {
 	slack   *slack.Workspace
 	x       *x.Network
 	azure   *standin.Service
+	llm     *llmstandin.Service
 	traffic *traffic.Traffic
 	control *control.Control
 }
@@ -95,7 +98,8 @@ func newSimulator(p *run.Process, cfg *config) (*simulator, error) {
 	t := traffic.New(traffic.Options{Slack: w, X: n, Faults: faults, Log: p.Log, Corpus: corpus, Channels: cfg.TrafficChannels, Scenario: cfg.Scenario, Seed: cfg.Seed, Said: said})
 	t.Set(cfg.Rate > 0, cfg.Rate)
 	a := azure.New(cfg.AzureKey.Value(), faults)
-	return &simulator{slack: w, x: n, azure: a, traffic: t, control: &control.Control{Slack: w, X: n, Azure: a, Traffic: t, Faults: faults}}, nil
+	l := llm.New(cfg.LLMKey.Value(), faults)
+	return &simulator{slack: w, x: n, azure: a, llm: l, traffic: t, control: &control.Control{Slack: w, X: n, Azure: a, LLM: l, Traffic: t, Faults: faults}}, nil
 }
 
 func (s *simulator) close() error { return errors.Join(s.slack.Close(), s.x.Close()) }
@@ -109,6 +113,8 @@ func (s *simulator) handler(probes string) http.Handler {
 	mux.Handle("/2/", s.x.Handler())
 	mux.Handle("/language/", s.azure)
 	mux.Handle("/text/analytics/", s.azure)
+	mux.Handle("/v1/", s.llm)
+	mux.Handle("/openai/", s.llm)
 	s.control.Register(mux)
 	page.Register(mux, s.slack, s.x, s.control.Status)
 	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: probes})

@@ -218,6 +218,9 @@ func TestReadSecrets(t *testing.T) {
 
 func TestRealManifestsAreRendered(t *testing.T) {
 	t.Run("pipeline.yaml", func(t *testing.T) { rendered(t, "pipeline.yaml") })
+	t.Run("llm.yaml", func(t *testing.T) {
+		rendered(t, "llm.yaml", "SCORER_LLM_ENDPOINT=http://127.0.0.1:1/v1\n", "SCORER_LLM_KEY=simulator\n")
+	})
 	t.Run("azure.yaml", func(t *testing.T) {
 		rendered(t, "azure.yaml", "SCORER_AZURE_ENDPOINT=http://127.0.0.1:1\n", "SCORER_AZURE_KEY=simulator\n")
 	})

@@ -2,6 +2,7 @@ package executor
 
 import (
 	"errors"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -16,12 +17,13 @@ const (
 	simulatedSigningSecret = "simulator"
 	simulatedBearerToken   = "simulator"
 	simulatedAzureKey      = "simulator"
+	simulatedLLMKey        = "simulator"
 )
 
 // simulatedDigest is how long a digest gathers with the simulator: nobody watches a demo for an hour.
 const simulatedDigest = 10 * time.Second
 
-// UseSimulator has all sources and routes, and a scorer of Azure, talk to the simulator at base (such as http://127.0.0.1:8090). A manifest
+// UseSimulator has all sources and routes, and a scorer of Azure or a language model, talk to the simulator at base (such as http://127.0.0.1:8090). A manifest
 // without a Secrets file gets the simulator's tokens. Digests gather for 10 s at most; it returns the routes whose
 // interval was shortened for that.
 func (m *Manifest) UseSimulator(base string) (shortened []string) {
@@ -42,6 +44,12 @@ func (m *Manifest) UseSimulator(base string) (shortened []string) {
 		a.Endpoint = base
 		m.simulate(a.CredentialsSecretRef.Name, map[string]string{a.CredentialsSecretRef.Key: simulatedAzureKey})
 	}
+	if l := m.Pipeline.Spec.Scorer.LLM; l != nil {
+		l.Endpoint, l.TLS = base+modelPath(l.Endpoint), nil
+		if ref := l.CredentialsSecretRef; ref != nil {
+			m.simulate(ref.Name, map[string]string{ref.Key: simulatedLLMKey})
+		}
+	}
 	for i := range m.Pipeline.Spec.Routes {
 		r := &m.Pipeline.Spec.Routes[i]
 		if r.Slack == nil {
@@ -58,6 +66,14 @@ func (m *Manifest) UseSimulator(base string) (shortened []string) {
 		}
 	}
 	return shortened
+}
+
+// modelPath is the path of a language model's endpoint that the simulator plays: Azure's, or else OpenAI's.
+func modelPath(endpoint string) string {
+	if u, err := url.Parse(endpoint); err == nil && strings.HasPrefix(u.Path, "/openai/") {
+		return strings.TrimRight(u.Path, "/")
+	}
+	return "/v1"
 }
 
 // simulate adds values to a Secret that nobody gave.
@@ -107,8 +123,8 @@ func (p Plan) RefuseSimulated() error {
 	for _, program := range p.Programs {
 		for _, v := range program.Env {
 			if name, value, _ := strings.Cut(v, "="); value == simulatedBotToken || value == simulatedAppToken ||
-				(value == simulatedBearerToken && (name == "X_BEARER_TOKEN" || name == "SLACK_SIGNING_SECRET" || name == "SCORER_AZURE_KEY")) {
-				return errors.New("the Secrets hold the simulator's tokens, which the real Slack, X and Azure refuse: put your own into the Secrets file (docs/accounts.md)")
+				(value == simulatedBearerToken && (name == "X_BEARER_TOKEN" || name == "SLACK_SIGNING_SECRET" || name == "SCORER_AZURE_KEY" || name == "SCORER_LLM_KEY")) {
+				return errors.New("the Secrets hold the simulator's tokens, which the real Slack, X, Azure and language models refuse: put your own into the Secrets file (docs/accounts.md)")
 			}
 		}
 	}

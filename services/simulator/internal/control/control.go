@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/azure/standin"
+	llmstandin "github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/llm/standin"
 	"github.com/feedback-pipelines/feedback-pipelines/services/simulator/internal/fault"
 	"github.com/feedback-pipelines/feedback-pipelines/services/simulator/internal/slack"
 	"github.com/feedback-pipelines/feedback-pipelines/services/simulator/internal/traffic"
@@ -24,6 +25,7 @@ type Control struct {
 	Slack   *slack.Workspace
 	X       *x.Network
 	Azure   *standin.Service
+	LLM     *llmstandin.Service
 	Traffic *traffic.Traffic
 	Faults  *fault.Set
 }
@@ -203,6 +205,7 @@ type Status struct {
 	Slack   map[string]int `json:"slack"`
 	X       map[string]int `json:"x"`
 	Azure   map[string]int `json:"azure"`
+	LLM     map[string]int `json:"llm"`
 	// FaultHits is how often each kind of fault struck in this run.
 	FaultHits map[fault.Kind]int `json:"fault_hits"`
 }
@@ -213,7 +216,7 @@ func (c *Control) Status() Status {
 	s, n := c.Slack.Counts(), c.X.Counts()
 	_, hits := c.Faults.List()
 	return Status{Sent: s["people_posts"] + n["posts"], Running: running, Rate: rate, Posts: map[string]int{"slack": s["people_posts"], "x": n["posts"]},
-		Slack: s, X: n, Azure: c.Azure.Counts(), FaultHits: hits}
+		Slack: s, X: n, Azure: c.Azure.Counts(), LLM: c.LLM.Counts(), FaultHits: hits}
 }
 
 func (c *Control) setTraffic(r *http.Request) (any, error) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/feedback-pipelines/feedback-pipelines/services/simulator/internal/azure"
 	"github.com/feedback-pipelines/feedback-pipelines/services/simulator/internal/fault"
+	"github.com/feedback-pipelines/feedback-pipelines/services/simulator/internal/llm"
 	"github.com/feedback-pipelines/feedback-pipelines/services/simulator/internal/slack"
 	"github.com/feedback-pipelines/feedback-pipelines/services/simulator/internal/traffic"
 	"github.com/feedback-pipelines/feedback-pipelines/services/simulator/internal/x"
@@ -33,7 +34,7 @@ func newServer(t *testing.T) *httptest.Server {
 	}
 	tr := traffic.New(traffic.Options{Slack: w, X: n, Faults: f, Log: log, Corpus: []traffic.Text{{Text: "azure"}}, Channels: []string{"feedback"}})
 	mux := http.NewServeMux()
-	(&Control{Slack: w, X: n, Azure: azure.New("k", f), Traffic: tr, Faults: f}).Register(mux)
+	(&Control{Slack: w, X: n, Azure: azure.New("k", f), LLM: llm.New("k", f), Traffic: tr, Faults: f}).Register(mux)
 	mux.Handle("/api/", w.Handler())
 	s := httptest.NewServer(mux)
 	t.Cleanup(func() { s.Close(); _ = w.Close(); _ = n.Close() })

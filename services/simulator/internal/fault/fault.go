@@ -40,6 +40,11 @@ const (
 	Azure503      Kind = "azure503"
 	AzureSlow     Kind = "azure_slow"
 	AzureRefuse   Kind = "azure_refuse"
+	LLM429        Kind = "llm429"
+	LLM503        Kind = "llm503"
+	LLMSlow       Kind = "llm_slow"
+	LLMRefuse     Kind = "llm_refuse"
+	LLMBroken     Kind = "llm_broken"
 )
 
 // Description says what a kind does and what its target and error mean.
@@ -63,7 +68,7 @@ func Kinds() []Description {
 		{LostAnswer, "Slack does the deed and cuts the connection before it answers; target: a method (default chat.postMessage)"},
 		{RefuseChannel, "posting to the channel named by target is refused; error: is_archived (default), channel_not_found, not_in_channel, restricted_action"},
 		{MissingScope, "the app lacks the scope named by target, such as channels:history"},
-		{Revoke, "a token or key is revoked until restore; target: bot (default), app, x or azure"},
+		{Revoke, "a token or key is revoked until restore; target: bot (default), app, x, azure or llm"},
 		{Restore, "at once: ends all faults, or with a target those of that target"},
 		{X429, "X answers 429 with x-rate-limit-reset; target: search, lookup, rules or stream (default all)"},
 		{XCap, "X answers 429 UsageCapExceeded, without a reset"},
@@ -73,6 +78,11 @@ func Kinds() []Description {
 		{Azure503, "Azure answers 503; target as for azure429"},
 		{AzureSlow, "Azure answers after a delay (field delay, default 2s); target as for azure429"},
 		{AzureRefuse, "Azure refuses single texts; target as for azure429; count: how many (default 1)"},
+		{LLM429, "the language model answers 429 with Retry-After 1"},
+		{LLM503, "the language model answers 503"},
+		{LLMSlow, "the language model answers after a delay (field delay, default 2s)"},
+		{LLMRefuse, "the language model's content filter refuses requests with a text, that one for good; count: how many texts (default 1)"},
+		{LLMBroken, "an answer of the language model leaves out a result"},
 	}
 }
 
@@ -183,12 +193,12 @@ func fill(f *Fault) {
 		if f.Duration == 0 {
 			f.Duration = Duration(time.Minute)
 		}
-	case Slow, AzureSlow:
+	case Slow, AzureSlow, LLMSlow:
 		if f.Delay == 0 {
 			f.Delay = Duration(2 * time.Second)
 		}
 		fallthrough
-	case Redeliver, Slack429, Slack5xx, X429, XCap, X503, Azure429, Azure503, AzureRefuse:
+	case Redeliver, Slack429, Slack5xx, X429, XCap, X503, Azure429, Azure503, AzureRefuse, LLM429, LLM503, LLMRefuse, LLMBroken:
 		if f.Duration == 0 && f.Count == 0 {
 			f.Count = 1
 		}
