@@ -14,8 +14,8 @@ import (
 )
 
 // patient is a backend that the loop asks. It tells of the first failure, which the loop does only after some, and waits
-// where nothing but time helps: while a budget is spent, trying again would take batches apart in search of a record that
-// is to blame.
+// where nothing but time helps: while a budget is spent or a rate limit holds, the loop would take batches apart in search
+// of a record that is to blame, and find one as soon as another passes.
 type patient struct {
 	sentiment.Backend
 	health  *health.Reporter
@@ -33,24 +33,36 @@ func (p *patient) Score(ctx context.Context, documents []sentiment.Document) ([]
 	for {
 		sentiments, err := p.Backend.Score(ctx, documents)
 		var spent *llm.SpentError
+		var throttled *llm.ThrottledError
 		switch {
 		case ctx.Err() != nil:
 			return sentiments, err
 		case err == nil:
 			p.good()
 			return sentiments, nil
-		case !errors.As(err, &spent):
-			p.bad(err)
+		case errors.As(err, &spent):
+			p.health.Failed("budget", "BudgetSpent", err.Error())
+			err = p.wait(ctx, time.Until(spent.Until)+time.Second)
+		case errors.As(err, &throttled):
+			p.bad("BackendThrottles", err)
+			err = p.wait(ctx, max(time.Until(throttled.Until), leastPatience))
+		default:
+			p.bad("BackendFailed", err)
 			return nil, err
 		}
-		p.health.Failed("budget", "BudgetSpent", err.Error())
-		p.waiting.Store(true)
-		err = p.sleep(ctx, time.Until(spent.Until)+time.Second)
-		p.waiting.Store(false)
 		if err != nil {
 			return nil, err
 		}
 	}
+}
+
+// leastPatience is how long a backend that throttles is left alone, beyond what its client has waited already.
+const leastPatience = 5 * time.Second
+
+func (p *patient) wait(ctx context.Context, d time.Duration) error {
+	p.waiting.Store(true)
+	defer p.waiting.Store(false)
+	return p.sleep(ctx, d)
 }
 
 func (p *patient) good() {
@@ -60,17 +72,17 @@ func (p *patient) good() {
 }
 
 // bad tells of a failure; one alone may pass.
-func (p *patient) bad(err error) {
+func (p *patient) bad(reason string, err error) {
 	p.failed++
 	message := "nothing is scored: " + err.Error() + "; it is tried again, and lag grows meanwhile"
 	if p.failed == 1 {
-		p.health.Degraded("backend", "BackendFailed", message)
+		p.health.Degraded("backend", reason, message)
 		return
 	}
-	p.health.Failed("backend", "BackendFailed", message)
+	p.health.Failed("backend", reason, message)
 }
 
-// still is what tells of a group that does not go on; that it waits for a budget is told by the condition budget.
+// still is what tells of a group that does not go on; that it waits is told by the conditions budget and backend.
 func (p *patient) still(f func() (time.Duration, int, int64)) func() (time.Duration, int, int64) {
 	return func() (time.Duration, int, int64) {
 		if p.waiting.Load() {

@@ -78,6 +78,20 @@ func TestASpentBudgetIsWaitedFor(t *testing.T) {
 	})
 }
 
+func TestAThrottledBackendIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := health.New(name, "one")
+		began := time.Now()
+		p := newPatient(&failing{[]error{&llm.ThrottledError{Err: errors.New("429"), Until: began.Add(time.Minute)}, &llm.ThrottledError{Err: errors.New("429")}}}, h)
+		if _, err := p.Score(t.Context(), []sentiment.Document{{Text: "a"}}); err != nil || time.Since(began) < time.Minute+leastPatience {
+			t.Errorf("got %v after %s, want a score after a minute and 5 s", err, time.Since(began))
+		}
+		if got := condition(h, "backend"); !strings.HasPrefix(got, "GOOD") {
+			t.Errorf("got %q, want it good again", got)
+		}
+	})
+}
+
 func TestAStopEndsTheWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

@@ -181,6 +181,21 @@ func (b *Backend) held(ctx context.Context) error {
 	return nil
 }
 
+// answers returns nil where the endpoint answered when it was asked last, or does now.
+func (b *Backend) answers(ctx context.Context) error {
+	err := b.held(ctx)
+	b.mu.Lock()
+	troubled := b.troubled
+	b.mu.Unlock()
+	if err == nil && troubled {
+		err = b.probe(ctx, nil)
+	}
+	if err != nil {
+		return b.explain(ctx, err)
+	}
+	return nil
+}
+
 // blamesText tells whether what was sent may be to blame for err: it was refused, or what came back is not what was asked
 // for.
 func blamesText(err error) bool {
@@ -194,13 +209,21 @@ func blamesText(err error) bool {
 		return true
 	case errors.As(err, &answer):
 		s := answer.status
-		return s == http.StatusBadRequest || s == http.StatusRequestEntityTooLarge || s == http.StatusUnprocessableEntity
+		return answer.long || s == http.StatusBadRequest || s == http.StatusRequestEntityTooLarge || s == http.StatusUnprocessableEntity
 	}
 	return false
 }
 
 // request asks for texts once, retries of the client included, and returns their verdicts in their order.
 func (b *Backend) request(ctx context.Context, texts []string) ([]verdict, error) {
+	verdicts, err := b.requestOnce(ctx, texts)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.troubled = err != nil && !blamesText(err)
+	return verdicts, err
+}
+
+func (b *Backend) requestOnce(ctx context.Context, texts []string) ([]verdict, error) {
 	q, err := ask(b.o.Model, texts)
 	if err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 )
 
 // said is what went wrong, without an address.
@@ -29,8 +30,29 @@ func (b *Backend) explain(ctx context.Context, err error) error {
 	if isSpent(err) {
 		return fmt.Errorf("%s: %w", Name, err)
 	}
-	return fmt.Errorf("%s: %s: %s%s%w", Name, b.o.Endpoint, b.said(err), b.remedy(err), quiet{err})
+	explained := fmt.Errorf("%s: %s: %s%s%w", Name, b.o.Endpoint, b.said(err), b.remedy(err), quiet{err})
+	var answer *statusError
+	if errors.As(err, &answer) && answer.status == http.StatusTooManyRequests {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return &ThrottledError{explained, b.wait.until}
+	}
+	return explained
 }
+
+// ThrottledError says that the endpoint asks for patience: no text is to blame, and asking for fewer of them does not show
+// that one is.
+type ThrottledError struct {
+	// Err is what was answered, with what to do.
+	Err error
+	// Until is when to ask again; in the past or zero where the endpoint does not say.
+	Until time.Time
+}
+
+func (e *ThrottledError) Error() string { return e.Err.Error() }
+
+// Unwrap returns Err.
+func (e *ThrottledError) Unwrap() error { return e.Err }
 
 // quiet is an error whose text, which was told in other words, is left out.
 type quiet struct{ error }
@@ -77,7 +99,7 @@ func (b *Backend) remedyOf(e *statusError) string {
 		return fmt.Sprintf("; is spec.scorer.llm.model %q one that it has (with Azure OpenAI the deployment's name), and spec.scorer.llm.endpoint what stands before /chat/completions?", b.o.Model)
 	case e.redirect != "":
 		return "; it sends us elsewhere: set spec.scorer.llm.endpoint to where it is"
-	case e.code == "insufficient_quota":
+	case e.code == quotaSpent:
 		return "; its own quota is spent: raise it with the provider"
 	case e.status == http.StatusTooManyRequests:
 		return "; it throttles us: raise its limits, or lower spec.scorer.llm.concurrency or the scorer's replicas"

@@ -1,6 +1,7 @@
 package llm
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -56,12 +57,23 @@ func (b *Backend) post(ctx context.Context, q question) (completion, error) {
 	return answer, nil
 }
 
+// What a 429 says that no patience of a client's helps with: one request takes more than a minute's tokens, or the account
+// has none left.
+const (
+	tooLarge   = "Request too large"
+	quotaSpent = "insufficient_quota"
+)
+
 // shouldRetry tells whether the client tries again: not where a try timed out, which the caller is to hear of early.
 func shouldRetry(r *http.Response, err error) bool {
 	if err != nil {
 		return !errors.Is(err, context.DeadlineExceeded) && !isSpent(err)
 	}
-	return r.StatusCode == http.StatusRequestTimeout || r.StatusCode == http.StatusTooManyRequests || r.StatusCode >= http.StatusInternalServerError
+	if r.StatusCode == http.StatusTooManyRequests {
+		said, _ := runtime.Payload(r)
+		return !bytes.Contains(said, []byte(tooLarge)) && !bytes.Contains(said, []byte(quotaSpent))
+	}
+	return r.StatusCode == http.StatusRequestTimeout || r.StatusCode >= http.StatusInternalServerError
 }
 
 // payment is what a request may cost, and what is set aside for its last try.
@@ -215,7 +227,7 @@ func (b *Backend) refused(r *http.Response) error {
 			}
 		}
 		return &refusedError{what: strings.TrimSpace("the service's content filter refused it " + listed(filters))}
-	case e.code == "context_length_exceeded", e.status == http.StatusRequestEntityTooLarge, strings.Contains(detail.Message, "maximum context length"):
+	case e.code == "context_length_exceeded", e.status == http.StatusRequestEntityTooLarge, strings.Contains(detail.Message, "maximum context length"), strings.Contains(detail.Message, tooLarge):
 		e.long = true
 	}
 	return e

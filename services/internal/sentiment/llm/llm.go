@@ -150,9 +150,10 @@ type Backend struct {
 	pipeline runtime.Pipeline
 	known    *memory
 
-	mu     sync.Mutex
-	wait   waiting // while not to be asked
-	doubts int     // how often in a row the probe was not answered as asked
+	mu       sync.Mutex
+	wait     waiting // while not to be asked
+	doubts   int     // how often in a row the probe was not answered as asked
+	troubled bool    // whether the last request failed for what no text is to blame for
 }
 
 var _ sentiment.Backend = (*Backend)(nil)
@@ -212,7 +213,8 @@ func (o *Options) setDefaults() {
 
 // Score asks for all documents, in several requests, some at a time. Of a text longer than 4,000 runes the head is read.
 // Equal texts are asked for once, and what was answered lately is not asked for again: a batch of which one request failed
-// does not pay for the others twice.
+// does not pay for the others twice. After a failure what is remembered is given only once the endpoint answers again: who
+// asks for a known text may want to know whether the endpoint works.
 func (b *Backend) Score(ctx context.Context, documents []sentiment.Document) ([]*feedbackv1.Sentiment, error) {
 	heads := make([]string, len(documents))
 	found := map[string]verdict{}
@@ -223,9 +225,14 @@ func (b *Backend) Score(ctx context.Context, documents []sentiment.Document) ([]
 		if _, seen := found[h]; seen || h == "" {
 			continue
 		}
-		v, ok := b.known.get(h)
-		if found[h] = v; !ok {
+		v, known := b.known.get(h)
+		if found[h] = v; !known {
 			ask = append(ask, h)
+		}
+	}
+	if len(ask) == 0 && len(found) > 0 {
+		if err := b.answers(ctx); err != nil {
+			return nil, err
 		}
 	}
 	var mu sync.Mutex

@@ -3,6 +3,7 @@ package llm_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -476,6 +477,10 @@ func TestALongWaitIsKeptAndTold(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "429") || !strings.Contains(err.Error(), "it throttles us") {
 			t.Fatalf("got %v, want it to say that we are throttled", err)
 		}
+		var throttled *llm.ThrottledError
+		if !errors.As(err, &throttled) || time.Until(throttled.Until) < 80*time.Second {
+			t.Fatalf("got %#v, want when to ask again", err)
+		}
 	}
 	if n := len(s.requests()); n != 1 {
 		t.Errorf("got %d requests, want one in 90 s", n)
@@ -559,6 +564,53 @@ func TestAFailedPartDoesNotCostTheOthersAgain(t *testing.T) {
 	}
 	if n := len(s.requests()); n != 4 {
 		t.Errorf("got %d requests, want 3 and the one that failed again", n)
+	}
+}
+
+// Whoever asks for a text that is remembered while the endpoint is away is told that it is: the loop takes a record that
+// passes as a sign that the others, which do not, are to blame.
+func TestWhatIsRememberedHidesNoFailure(t *testing.T) {
+	s := &stand{}
+	away := false
+	s.broken = func(_ asked, w http.ResponseWriter) bool {
+		if away {
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+		return away
+	}
+	b := open(t, s, llm.Options{Key: key})
+	score := func(text string) error {
+		_, err := b.Score(t.Context(), documents(text))
+		return err
+	}
+	if err := errors.Join(score("I love it"), score("I love it")); err != nil || len(s.requests()) != 1 {
+		t.Fatalf("got %v and %d requests, want one for both", err, len(s.requests()))
+	}
+	away = true
+	for _, text := range []string{"another", "I love it", "I love it"} {
+		if err := score(text); err == nil || !strings.Contains(err.Error(), "401") {
+			t.Errorf("got %v for %q, want that the key is refused", err, text)
+		}
+	}
+	away = false
+	before := len(s.requests())
+	if err := errors.Join(score("I love it"), score("I love it")); err != nil || len(s.requests()) != before+1 {
+		t.Errorf("got %v and %d requests once the endpoint answers, want one that finds that out", err, len(s.requests())-before)
+	}
+}
+
+func TestATooLargeRequestIsTakenApart(t *testing.T) {
+	s := &stand{broken: func(a asked, w http.ResponseWriter) bool {
+		if len(a.Texts) > 2 {
+			w.WriteHeader(http.StatusTooManyRequests)
+			fmt.Fprint(w, `{"error":{"message":"Request too large for small on tokens per min (TPM): Limit 10000, Requested 12000.","type":"tokens","param":null,"code":"rate_limit_exceeded"}}`)
+			return true
+		}
+		return false
+	}}
+	got, err := open(t, s, llm.Options{}).Score(t.Context(), documents("I love it", "b", "c", "d", "I hate it"))
+	if want := []string{"positive 0.95", "neutral 0.50", "neutral 0.50", "neutral 0.50", "negative 0.05"}; err != nil || !slices.Equal(words(got), want) {
+		t.Errorf("got %q %v, want %q", words(got), err, want)
 	}
 }
 
