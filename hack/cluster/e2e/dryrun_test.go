@@ -13,22 +13,24 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
+
+	"github.com/feedback-pipelines/feedback-pipelines/hack/cluster/internal/clustertest"
 )
 
 // TestDryRun offers all that the chart's goldens hold to the API server, which makes none of it and would refuse, or
 // warn of, an unknown field or a pod that is not restricted.
 func TestDryRun(t *testing.T) {
 	c := connect(t)
-	paths, err := filepath.Glob(filepath.Join(root(), "hack", "cluster", "chart", "testdata", "golden", "*.yaml"))
-	must(t, err)
-	strict := client.WithFieldValidation(c.Client, "Strict")
+	paths, err := filepath.Glob(filepath.Join(clustertest.Root(), "hack", "cluster", "chart", "testdata", "golden", "*.yaml"))
+	clustertest.Must(t, err)
+	strict := client.WithFieldValidation(c.WithWatch, "Strict")
 	offered, unknown := 0, map[string]bool{}
 	for _, path := range paths {
 		text, err := os.ReadFile(path)
-		must(t, err)
+		clustertest.Must(t, err)
 		for document := range strings.SplitSeq(string(text), "\n---\n") {
 			o := &unstructured.Unstructured{}
-			must(t, yaml.Unmarshal([]byte(document), &o.Object))
+			clustertest.Must(t, yaml.Unmarshal([]byte(document), &o.Object))
 			if o.Object == nil {
 				continue
 			}
@@ -37,10 +39,10 @@ func TestDryRun(t *testing.T) {
 				continue
 			}
 			if o.GetNamespace() != "" {
-				o.SetNamespace(c.namespace)
+				o.SetNamespace(c.Namespace)
 			}
 			if o.GetKind() == "Pod" { // its own service account is not there: nothing is made
-				must(t, unstructured.SetNestedField(o.Object, "default", "spec", "serviceAccountName"))
+				clustertest.Must(t, unstructured.SetNestedField(o.Object, "default", "spec", "serviceAccountName"))
 			}
 			err := strict.Create(t.Context(), o, client.DryRunAll)
 			if err != nil && strings.Contains(err.Error(), "not configured on this cluster") {
@@ -56,14 +58,14 @@ func TestDryRun(t *testing.T) {
 	if offered == 0 {
 		t.Error("nothing was offered")
 	}
-	c.step("%d objects of %d renderings are taken; not offered: %v", offered, len(paths), unknown)
+	c.Step("%d objects of %d renderings are taken; not offered: %v", offered, len(paths), unknown)
 	c.refusesRoot()
 }
 
 // refusesRoot finds that the test's namespace enforces what it says.
 func (c *cluster) refusesRoot() {
 	c.Helper()
-	pod := &corev1.Pod{ObjectMeta: meta(c.namespace, "root"), Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "root", Image: "root"}}}}
+	pod := &corev1.Pod{ObjectMeta: c.Meta("root"), Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "root", Image: "root"}}}}
 	if err := c.Create(c.Context(), pod, client.DryRunAll); !apierrors.IsForbidden(err) {
 		c.Errorf("a pod that may run as root: %v, want it to be forbidden", err)
 	}

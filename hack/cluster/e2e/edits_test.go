@@ -17,6 +17,7 @@ import (
 
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
 
+	"github.com/feedback-pipelines/feedback-pipelines/hack/cluster/internal/clustertest"
 	"github.com/feedback-pipelines/feedback-pipelines/operator/api/v1alpha1"
 	"github.com/feedback-pipelines/feedback-pipelines/operator/desired"
 )
@@ -30,7 +31,7 @@ func (s *scene) editThreshold() {
 		s.Errorf("told with scoreBelow 0.3: %s of %q, want a text between 0.3 and 0.4", state, fmt.Sprintf(between, 1))
 	}
 	s.change("scoreBelow is 0.4", func(spec *v1alpha1.FeedbackPipelineSpec) { spec.Routes[0].Match.ScoreBelow = new(0.4) })
-	s.ready(pipeline, 2*time.Minute)
+	s.Ready(pipeline, clustertest.Patience)
 	s.isTold(s.say(fmt.Sprintf(between, 2)), "negative", time.Minute)
 }
 
@@ -38,16 +39,16 @@ func (s *scene) editThreshold() {
 func (s *scene) rotateToken() {
 	s.botTokens(firstToken, secondToken)
 	old := s.stamps()
-	s.until("the Secret has the second token", 30*time.Second, func(ctx context.Context) (string, bool) {
+	s.Until("the Secret has the second token", 30*time.Second, func(ctx context.Context) (string, bool) {
 		secret := &corev1.Secret{}
-		err := s.Get(ctx, client.ObjectKey{Namespace: s.namespace, Name: "slack"}, secret)
+		err := s.Get(ctx, s.Key("slack"), secret)
 		if err == nil {
 			secret.Data["bot-token"] = []byte(secondToken)
 			err = s.Update(ctx, secret)
 		}
 		return fmt.Sprint(err), err == nil
 	})
-	s.until("all that read the Secret are rolled out anew", 2*time.Minute, func(context.Context) (string, bool) {
+	s.Until("all that read the Secret are rolled out anew", 2*time.Minute, func(context.Context) (string, bool) {
 		changed := 0
 		for name, stamp := range s.stamps() {
 			if stamp != old[name] {
@@ -59,7 +60,7 @@ func (s *scene) rotateToken() {
 	s.rolledOut()
 	s.botTokens(secondToken)
 	s.tells()
-	s.ready(pipeline, time.Minute)
+	s.Ready(pipeline, clustertest.Patience)
 }
 
 // botTokens are the bot tokens that Slack takes from now on.
@@ -82,8 +83,8 @@ func (s *scene) stamps() map[string]string {
 func (s *scene) deployments() []appsv1.Deployment {
 	s.Helper()
 	var list appsv1.DeploymentList
-	s.quiet(time.Minute, func(ctx context.Context) error {
-		return s.List(ctx, &list, client.InNamespace(s.namespace), ofPipeline)
+	s.Quiet(time.Minute, func(ctx context.Context) error {
+		return s.List(ctx, &list, client.InNamespace(s.Namespace), ofPipeline)
 	})
 	return list.Items
 }
@@ -94,7 +95,7 @@ var ofPipeline = client.MatchingLabels{desired.LabelInstance: pipeline, desired.
 // rolledOut waits until nothing of an earlier rollout is left.
 func (s *scene) rolledOut() {
 	s.Helper()
-	s.until("the rollout is done", 2*time.Minute, func(context.Context) (string, bool) {
+	s.Until("the rollout is done", clustertest.Patience, func(context.Context) (string, bool) {
 		for _, d := range s.deployments() {
 			now := d.Status
 			if now.ObservedGeneration < d.Generation || now.UpdatedReplicas < *d.Spec.Replicas || now.AvailableReplicas < *d.Spec.Replicas || now.Replicas > *d.Spec.Replicas {
@@ -112,8 +113,8 @@ const sees = 45 * time.Second
 func (s *scene) revokeToken() {
 	began := time.Now()
 	s.ask("the bot token is revoked", http.MethodPost, "/sim/faults", map[string]any{"kind": "revoke", "target": "bot"}, nil)
-	s.until("the status says that the token is refused", sees, func(ctx context.Context) (string, bool) {
-		p, err := s.get(ctx, s.namespace, pipeline)
+	s.Until("the status says that the token is refused", sees, func(ctx context.Context) (string, bool) {
+		p, err := s.get(ctx, s.Namespace, pipeline)
 		if err != nil {
 			return err.Error(), false
 		}
@@ -122,7 +123,7 @@ func (s *scene) revokeToken() {
 	refusedAfter := time.Since(began)
 	began = time.Now()
 	s.ask("the bot token is restored", http.MethodPost, "/sim/faults", map[string]any{"kind": "restore", "target": "bot"}, nil)
-	s.ready(pipeline, sees)
+	s.Ready(pipeline, sees)
 	s.note = fmt.Sprintf(" (the status said refused after %.0f s, Ready again after %.0f s)", refusedAfter.Seconds(), time.Since(began).Seconds())
 	s.tells()
 }
@@ -145,8 +146,8 @@ func refused(p *v1alpha1.FeedbackPipeline) (string, bool) {
 // growPartitions: topics grow, and what is written to the new partitions is read.
 func (s *scene) growPartitions() {
 	s.change("partitions are 6", func(spec *v1alpha1.FeedbackPipelineSpec) { spec.Topics.Partitions = 6 })
-	s.until("all topics but state have 6 partitions", time.Minute, func(ctx context.Context) (string, bool) {
-		counts, err := s.partitions(ctx, s.namespace+"."+pipeline+".")
+	s.Until("all topics but state have 6 partitions", time.Minute, func(ctx context.Context) (string, bool) {
+		counts, err := s.partitions(ctx, s.Namespace+"."+pipeline+".")
 		if err != nil {
 			return err.Error(), false
 		}
@@ -158,7 +159,7 @@ func (s *scene) growPartitions() {
 		}
 		return fmt.Sprint(counts), grown == 4 && len(counts) == 5
 	})
-	s.ready(pipeline, time.Minute)
+	s.Ready(pipeline, clustertest.Patience)
 	for range 3 { // some of them fall into new partitions
 		s.tells()
 	}
@@ -168,8 +169,8 @@ func (s *scene) growPartitions() {
 func (s *scene) scaleScorer() {
 	for _, n := range []int32{3, 1} {
 		s.change(fmt.Sprintf("the scorer's replicas are %d", n), func(spec *v1alpha1.FeedbackPipelineSpec) { spec.Scorer.Replicas = new(n) })
-		s.until(fmt.Sprintf("%d members of the scorer's group have the 6 partitions", n), 2*time.Minute, func(ctx context.Context) (string, bool) {
-			shares, err := s.shares(ctx, s.namespace+"."+pipeline+"."+desired.SentimentScorer)
+		s.Until(fmt.Sprintf("%d members of the scorer's group have the 6 partitions", n), 2*time.Minute, func(ctx context.Context) (string, bool) {
+			shares, err := s.shares(ctx, s.Namespace+"."+pipeline+"."+desired.SentimentScorer)
 			if err != nil {
 				return err.Error(), false
 			}
@@ -179,7 +180,7 @@ func (s *scene) scaleScorer() {
 			}
 			return fmt.Sprint(shares), len(shares) == int(n) && sum == 6
 		})
-		s.ready(pipeline, 2*time.Minute)
+		s.Ready(pipeline, clustertest.Patience)
 		s.tells()
 	}
 }
@@ -187,12 +188,12 @@ func (s *scene) scaleScorer() {
 // suspend: nothing runs, people talk on, and after the resume what they said is told.
 func (s *scene) suspend() {
 	s.change("the pipeline is suspended", func(spec *v1alpha1.FeedbackPipelineSpec) { spec.Suspend = true })
-	s.until("nothing of the pipeline runs, and its status says Suspended", time.Minute, func(ctx context.Context) (string, bool) {
+	s.Until("nothing of the pipeline runs, and its status says Suspended", time.Minute, func(ctx context.Context) (string, bool) {
 		var pods corev1.PodList
-		if err := s.List(ctx, &pods, client.InNamespace(s.namespace), ofPipeline); err != nil {
+		if err := s.List(ctx, &pods, client.InNamespace(s.Namespace), ofPipeline); err != nil {
 			return err.Error(), false
 		}
-		p, err := s.get(ctx, s.namespace, pipeline)
+		p, err := s.get(ctx, s.Namespace, pipeline)
 		if err != nil {
 			return err.Error(), false
 		}
@@ -202,6 +203,6 @@ func (s *scene) suspend() {
 	missed := s.say(s.angry())
 	s.more(10 * rate)
 	s.change("the pipeline is resumed", func(spec *v1alpha1.FeedbackPipelineSpec) { spec.Suspend = false })
-	s.ready(pipeline, 2*time.Minute)
+	s.Ready(pipeline, clustertest.Patience)
 	s.isTold(missed, "negative", time.Minute)
 }

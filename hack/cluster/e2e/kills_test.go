@@ -18,6 +18,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/feedback-pipelines/feedback-pipelines/hack/cluster/internal/clustertest"
 	"github.com/feedback-pipelines/feedback-pipelines/operator/desired"
 )
 
@@ -54,7 +55,7 @@ func (s *scene) killPods(during time.Duration) {
 	}
 	s.note = fmt.Sprintf(" (%v)", killed)
 	s.rolledOut()
-	s.ready(pipeline, 2*time.Minute)
+	s.Ready(pipeline, clustertest.Patience)
 	s.tells()
 }
 
@@ -62,8 +63,8 @@ func (s *scene) killPods(during time.Duration) {
 func (s *scene) podsByComponent() map[string]corev1.Pod {
 	s.Helper()
 	var pods corev1.PodList
-	s.quiet(time.Minute, func(ctx context.Context) error {
-		return s.List(ctx, &pods, client.InNamespace(s.namespace), ofPipeline)
+	s.Quiet(time.Minute, func(ctx context.Context) error {
+		return s.List(ctx, &pods, client.InNamespace(s.Namespace), ofPipeline)
 	})
 	found := map[string]corev1.Pod{}
 	for _, pod := range pods.Items {
@@ -81,9 +82,9 @@ func (s *scene) kill(pod *corev1.Pod) error {
 func (s *scene) killAll(what string, labels client.MatchingLabels) {
 	s.Helper()
 	old := map[string]bool{}
-	s.until(what+" is killed", time.Minute, func(ctx context.Context) (string, bool) {
+	s.Until(what+" is killed", time.Minute, func(ctx context.Context) (string, bool) {
 		var pods corev1.PodList
-		if err := s.List(ctx, &pods, client.InNamespace(s.namespace), labels); err != nil {
+		if err := s.List(ctx, &pods, client.InNamespace(s.Namespace), labels); err != nil {
 			return err.Error(), false
 		}
 		for _, pod := range pods.Items {
@@ -94,9 +95,9 @@ func (s *scene) killAll(what string, labels client.MatchingLabels) {
 		}
 		return "it has no pods", len(pods.Items) > 0
 	})
-	s.until(what+" is there again", 2*time.Minute, func(ctx context.Context) (string, bool) {
+	s.Until(what+" is there again", clustertest.Patience, func(ctx context.Context) (string, bool) {
 		var pods corev1.PodList
-		if err := s.List(ctx, &pods, client.InNamespace(s.namespace), labels); err != nil {
+		if err := s.List(ctx, &pods, client.InNamespace(s.Namespace), labels); err != nil {
 			return err.Error(), false
 		}
 		ready := 0
@@ -113,14 +114,14 @@ func (s *scene) killAll(what string, labels client.MatchingLabels) {
 
 // killOperator: the pipeline works on without it, and its successor mends what was deleted meanwhile.
 func (s *scene) killOperator() {
-	policy := &networkingv1.NetworkPolicy{ObjectMeta: meta(s.namespace, pipeline+"-ingress")}
+	policy := &networkingv1.NetworkPolicy{ObjectMeta: s.Meta(pipeline + "-ingress")}
 	s.killAll("the operator", client.MatchingLabels{"app.kubernetes.io/component": "operator"})
-	s.quiet(time.Minute, func(ctx context.Context) error { return s.Delete(ctx, policy) })
-	s.until("the new one makes anew what was deleted", time.Minute, func(ctx context.Context) (string, bool) {
+	s.Quiet(time.Minute, func(ctx context.Context) error { return s.Delete(ctx, policy) })
+	s.Until("the new one makes anew what was deleted", time.Minute, func(ctx context.Context) (string, bool) {
 		err := s.Get(ctx, client.ObjectKeyFromObject(policy), policy)
 		return fmt.Sprint(err), err == nil && policy.DeletionTimestamp.IsZero()
 	})
-	s.ready(pipeline, 2*time.Minute)
+	s.Ready(pipeline, clustertest.Patience)
 	s.tells()
 }
 
@@ -140,12 +141,12 @@ func (s *scene) killNode() {
 		if err != nil {
 			s.Fatalf("%s %s: %v: %s", command, name, err, out)
 		}
-		s.cluster.step("%s is killed", name)
-		s.until("the API server answers, and the node is Ready", 3*time.Minute, s.nodeReady)
+		s.Step("%s is killed", name)
+		s.Until("the API server answers, and the node is Ready", 3*time.Minute, s.nodeReady)
 	}
 	s.note = " (" + strings.Join(components, ", ") + ")"
 	s.killAll("slack-ingest", client.MatchingLabels{"app.kubernetes.io/name": "slack-ingest"})
-	s.ready(pipeline, 2*time.Minute)
+	s.Ready(pipeline, clustertest.Patience)
 	s.tells()
 }
 
@@ -166,29 +167,27 @@ func (s *scene) nodeReady(ctx context.Context) (string, bool) {
 
 // killKafka: people talk on while it is away, and what they said is told when it is back.
 func (s *scene) killKafka() {
-	must(s.T, s.kafka.Kill(1))
-	s.cluster.step("Kafka is killed")
+	clustertest.Must(s.T, s.kafka.Kill(1))
+	s.Step("Kafka is killed")
 	missed := s.say(s.angry())
 	s.more(10 * rate)
-	must(s.T, s.kafka.Restart(s.Context(), 1))
-	s.cluster.step("Kafka answers again")
+	clustertest.Must(s.T, s.kafka.Restart(s.Context(), 1))
+	s.Step("Kafka answers again")
 	s.isTold(missed, "negative", 2*time.Minute)
-	s.ready(pipeline, 2*time.Minute)
+	s.Ready(pipeline, clustertest.Patience)
 }
 
 // upgrade gives all programs but the simulator, in whose memory is what was said, other images.
 func (s *scene) upgrade() {
 	values := s.values()
-	next := os.Getenv("E2E_IMAGES_NEXT")
-	if next == "" {
+	registry, first := s.Present()
+	if os.Getenv("E2E_IMAGES_NEXT") == "" {
 		s.note = " SKIPPED: other images; E2E_IMAGES_NEXT names none"
-		next = images()
 	}
-	_, tag, _ := cutLast(next)
-	_, first, _ := cutLast(images())
+	_, tag := s.Images("E2E_IMAGES_NEXT", registry+":"+first)
 	values = append(values, "--set-string", "image.tag="+tag+",images.simulator.tag="+first, "--set", "operator.logLevel=debug")
-	s.helm(append([]string{"upgrade", release, "charts/feedback-pipeline", "--wait", "--timeout", "4m"}, values...)...)
-	s.until("all Deployments have the images of the upgrade", time.Minute, func(context.Context) (string, bool) {
+	s.Helm(append([]string{"upgrade", release, clustertest.Chart, "--wait", "--timeout", "4m"}, values...)...)
+	s.Until("all Deployments have the images of the upgrade", time.Minute, func(context.Context) (string, bool) {
 		for _, d := range s.deployments() {
 			if image := d.Spec.Template.Spec.Containers[0].Image; !strings.HasSuffix(image, ":"+tag) {
 				return d.Name + " has " + image, false
@@ -197,6 +196,6 @@ func (s *scene) upgrade() {
 		return "", true
 	})
 	s.rolledOut()
-	s.ready(pipeline, 2*time.Minute)
+	s.Ready(pipeline, clustertest.Patience)
 	s.tells()
 }

@@ -15,7 +15,7 @@ func (s *scene) audit() {
 	var ledger audit.Ledger
 	last := ""
 	limit := time.Now().Add(3 * time.Minute)
-	s.until("nothing is on its way any more", 4*time.Minute, func(ctx context.Context) (string, bool) {
+	s.Until("nothing is on its way any more", 4*time.Minute, func(ctx context.Context) (string, bool) {
 		var err error
 		if ledger, err = s.ledger(ctx); err != nil {
 			return err.Error(), false
@@ -41,6 +41,6 @@ func (s *scene) audit() {
 func (s *scene) ledger(ctx context.Context) (audit.Ledger, error) {
 	last := len(s.manifests) - 1
 	return audit.Run(ctx, audit.Options{
-		Bootstrap: s.kafka.Bootstrap(), Manifest: s.manifests[last], Earlier: s.manifests[:last], Simulator: s.world.base,
+		Bootstrap: s.kafka.Bootstrap(), Manifest: s.manifests[last], Earlier: s.manifests[:last], Simulator: s.world.Base,
 	})
 }

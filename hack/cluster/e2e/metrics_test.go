@@ -11,9 +11,9 @@ import (
 	"strings"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/feedback-pipelines/feedback-pipelines/hack/cluster/internal/clustertest"
 	"github.com/feedback-pipelines/feedback-pipelines/operator/desired"
 )
 
@@ -33,8 +33,8 @@ func (c *cluster) scraped() {
 	c.Helper()
 	var want []string
 	for _, file := range []string{"alerts.yaml", "dashboard.json"} {
-		text, err := os.ReadFile(filepath.Join(root(), "charts", "feedback-pipeline", "files", file))
-		must(c.T, err)
+		text, err := os.ReadFile(filepath.Join(clustertest.Root(), "charts", "feedback-pipeline", "files", file))
+		clustertest.Must(c.T, err)
 		for _, name := range named.FindAllString(string(text), -1) {
 			name = strings.TrimSuffix(name, "_bucket")
 			if !slices.Contains(first, name) && !strings.HasPrefix(name, "feedback_operator_") {
@@ -44,30 +44,13 @@ func (c *cluster) scraped() {
 	}
 	slices.Sort(want)
 	want = slices.Compact(want)
-	c.until("the pipeline's pods serve what alerts and dashboard ask for", time.Minute, func(ctx context.Context) (string, bool) {
-		served, err := c.served(ctx)
+	c.Until("the pipeline's pods serve what alerts and dashboard ask for", time.Minute, func(ctx context.Context) (string, bool) {
+		served, err := c.Metrics(ctx, 8080, client.MatchingLabels{desired.LabelInstance: demo, desired.LabelPartOf: "feedback-pipeline"})
 		if err != nil {
 			return err.Error(), false
 		}
 		missing := slices.DeleteFunc(slices.Clone(want), func(name string) bool { return strings.Contains(served, "# TYPE "+name+" ") })
 		return "missing: " + strings.Join(missing, " "), len(missing) == 0
 	})
-	c.step("%d metrics are found; %d are served only once what they count has happened", len(want), len(first))
-}
-
-// served is what all pods of the pipeline serve.
-func (c *cluster) served(ctx context.Context) (string, error) {
-	var pods corev1.PodList
-	if err := c.List(ctx, &pods, client.InNamespace(c.namespace), client.MatchingLabels{desired.LabelInstance: demo, desired.LabelPartOf: "feedback-pipeline"}); err != nil {
-		return "", err
-	}
-	var all strings.Builder
-	for _, pod := range pods.Items {
-		text, err := c.pods.CoreV1().RESTClient().Get().Namespace(c.namespace).Resource("pods").Name(pod.Name + ":8080").SubResource("proxy").Suffix("metrics").DoRaw(ctx)
-		if err != nil {
-			return "", err
-		}
-		all.Write(text)
-	}
-	return all.String(), nil
+	c.Step("%d metrics are found; %d are served only once what they count has happened", len(want), len(first))
 }

@@ -12,6 +12,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
+
+	"github.com/feedback-pipelines/feedback-pipelines/hack/cluster/internal/clustertest"
 )
 
 // outcomes are what became of events on routes, as the notifications topic says.
@@ -25,7 +27,7 @@ func follow(t *testing.T, bootstrap []string, topic string) *outcomes {
 	t.Helper()
 	c, err := kgo.NewClient(kgo.SeedBrokers(bootstrap...), kgo.ConsumeTopics(topic),
 		kgo.MetadataMinAge(time.Second), kgo.MetadataMaxAge(2*time.Second)) // partitions are added
-	must(t, err)
+	clustertest.Must(t, err)
 	o := &outcomes{newest: map[[2]string]feedbackv1.Notification_State{}}
 	ctx, cancel := context.WithCancel(context.Background())
 	var reading sync.WaitGroup

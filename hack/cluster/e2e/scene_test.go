@@ -5,7 +5,6 @@ package e2e
 import (
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
+	"github.com/feedback-pipelines/feedback-pipelines/hack/cluster/internal/clustertest"
 	"github.com/feedback-pipelines/feedback-pipelines/hack/kafka/broker"
 	"github.com/feedback-pipelines/feedback-pipelines/operator/api/v1alpha1"
 )
@@ -35,7 +35,7 @@ const (
 type scene struct {
 	*cluster
 	kafka *broker.Real
-	world *world // what people say and see
+	world *clustertest.Simulator // what people say and see
 	told  *outcomes
 	// manifests are all that the pipeline had, the last one last.
 	manifests [][]byte
@@ -50,40 +50,14 @@ type scene struct {
 func open(t *testing.T) *scene {
 	t.Helper()
 	c := connect(t)
-	return &scene{cluster: c, kafka: realKafka(t)}
-}
-
-// realKafka starts Apache Kafka at E2E_KAFKA_HOST.
-func realKafka(t *testing.T) *broker.Real {
-	t.Helper()
-	host := os.Getenv("E2E_KAFKA_HOST")
-	if host == "" {
-		t.Skip("SKIPPED: E2E_KAFKA_HOST names no IP address of this machine that the cluster's pods reach; with kind on Docker it is " +
-			"that of its network: docker network inspect kind --format '{{(index .IPAM.Config 0).Gateway}}'")
-	}
-	if reason, ok := broker.Available(t.Context()); !ok {
-		t.Skip("SKIPPED: " + reason)
-	}
-	r, err := broker.StartReal(t.Context(), broker.RealOptions{Host: host})
-	must(t, err)
-	t.Cleanup(func() {
-		if err := r.Stop(context.Background()); err != nil {
-			t.Errorf("stop Apache Kafka: %v", err)
-		}
-	})
-	return r
+	return &scene{cluster: c, kafka: clustertest.StartKafka(t, broker.RealOptions{Host: clustertest.KafkaHost(t)})}
 }
 
 // install installs the chart with the simulator, in which nobody talks yet.
 func (s *scene) install() {
-	s.Cleanup(func() { // what a failed run leaves; after a good one there is nothing
-		s.explain()
-		cmd := exec.Command(s.helmPath, "uninstall", release, "--ignore-not-found", "--namespace", s.namespace)
-		cmd.Dir = root()
-		_ = cmd.Run()
-	})
-	s.helm(append([]string{"install", release, "charts/feedback-pipeline", "--take-ownership", "--wait", "--timeout", "4m"}, s.values()...)...)
-	s.world = s.openWorld()
+	s.UninstallAtEnd(release) // what a failed run leaves; after a good one there is nothing
+	s.Helm(append([]string{"install", release, clustertest.Chart, "--take-ownership", "--wait", "--timeout", "4m"}, s.values()...)...)
+	s.world = s.OpenSimulator(simulator)
 }
 
 // values are the chart's of every install and upgrade here.
@@ -93,14 +67,14 @@ func (s *scene) values() []string {
 
 // apply makes Secrets and pipeline as a user would, with people talking already, and waits until feedback flows.
 func (s *scene) apply() {
-	s.tokens(s.namespace)
+	s.tokens(s.Namespace)
 	s.talk(true)
-	s.create(s.namespace, pipeline, nil)
-	s.ready(pipeline, 3*time.Minute)
+	s.create(s.Namespace, pipeline, nil)
+	s.Ready(pipeline, clustertest.Patience)
 	s.remember()
-	s.told = follow(s.T, s.kafka.Bootstrap(), s.namespace+"."+pipeline+".notifications")
+	s.told = follow(s.T, s.kafka.Bootstrap(), s.Namespace+"."+pipeline+".notifications")
 	for _, channel := range []string{"negative-feedback", "positive-feedback", "outages"} {
-		s.flows(simulator, channel, time.Minute)
+		s.Told(s.world, channel, time.Minute)
 	}
 }
 
@@ -111,7 +85,7 @@ func (s *scene) tokens(namespace string) {
 		"slack": {"bot-token": firstToken, "app-token": "xapp-simulator"},
 		"x":     {"bearer-token": "simulator"},
 	} {
-		must(s.T, s.Create(s.Context(), &corev1.Secret{ObjectMeta: meta(namespace, name), StringData: data}))
+		clustertest.Must(s.T, s.Create(s.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, StringData: data}))
 	}
 }
 
@@ -119,16 +93,16 @@ func (s *scene) tokens(namespace string) {
 func (s *scene) create(namespace, name string, change func(*v1alpha1.FeedbackPipelineSpec)) {
 	s.Helper()
 	text, err := os.ReadFile(filepath.Join("testdata", name+".yaml"))
-	must(s.T, err)
+	clustertest.Must(s.T, err)
 	manifest := strings.NewReplacer("%KAFKA%", strings.Join(s.kafka.Bootstrap(), ","),
-		"%SIMULATOR%", "http://"+simulator+"."+s.namespace+".svc:8090").Replace(string(text))
+		"%SIMULATOR%", "http://"+simulator+"."+s.Namespace+".svc:8090").Replace(string(text))
 	p := &v1alpha1.FeedbackPipeline{}
-	must(s.T, yaml.UnmarshalStrict([]byte(manifest), p))
+	clustertest.Must(s.T, yaml.UnmarshalStrict([]byte(manifest), p))
 	p.Namespace = namespace
 	if change != nil {
 		change(&p.Spec)
 	}
-	must(s.T, s.Create(s.Context(), p))
+	clustertest.Must(s.T, s.Create(s.Context(), p))
 }
 
 // get is a live pipeline.
@@ -140,8 +114,8 @@ func (s *scene) get(ctx context.Context, namespace, name string) (*v1alpha1.Feed
 // change edits the pipeline, and keeps the manifest for the auditor.
 func (s *scene) change(what string, edit func(*v1alpha1.FeedbackPipelineSpec)) {
 	s.Helper()
-	s.until(what, 30*time.Second, func(ctx context.Context) (string, bool) {
-		p, err := s.get(ctx, s.namespace, pipeline)
+	s.Until(what, 30*time.Second, func(ctx context.Context) (string, bool) {
+		p, err := s.get(ctx, s.Namespace, pipeline)
 		if err == nil {
 			edit(&p.Spec)
 			err = s.Update(ctx, p)
@@ -157,15 +131,15 @@ func (s *scene) change(what string, edit func(*v1alpha1.FeedbackPipelineSpec)) {
 // remember keeps the live manifest.
 func (s *scene) remember() {
 	s.Helper()
-	s.until("the manifest is kept for the auditor", 30*time.Second, func(ctx context.Context) (string, bool) {
-		p, err := s.get(ctx, s.namespace, pipeline)
+	s.Until("the manifest is kept for the auditor", 30*time.Second, func(ctx context.Context) (string, bool) {
+		p, err := s.get(ctx, s.Namespace, pipeline)
 		if err != nil {
 			return err.Error(), false
 		}
 		p.TypeMeta = metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "FeedbackPipeline"}
 		p.ManagedFields, p.Status = nil, v1alpha1.FeedbackPipelineStatus{}
 		text, err := yaml.Marshal(p)
-		must(s.T, err)
+		clustertest.Must(s.T, err)
 		s.manifests = append(s.manifests, text)
 		return "", true
 	})

@@ -17,6 +17,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
+
+	"github.com/feedback-pipelines/feedback-pipelines/hack/cluster/internal/clustertest"
 )
 
 const (
@@ -42,20 +44,20 @@ func (c *cluster) installKEDA() {
 	c.Cleanup(c.removeKEDA)
 	c.apply(kedaDefinitions)
 	c.apply(kedaOperator)
-	c.until("KEDA's operator has made its certificates", 4*time.Minute, func(ctx context.Context) (string, bool) {
+	c.Until("KEDA's operator has made its certificates", clustertest.Patience, func(ctx context.Context) (string, bool) {
 		secret := &corev1.Secret{}
 		err := c.Get(ctx, types.NamespacedName{Namespace: kedaNamespace, Name: "kedaorg-certs"}, secret)
 		return "kedaorg-certs", err == nil && len(secret.Data["tls.crt"]) > 0
 	})
 	c.apply(kedaMetrics) // it would have to wait for the certificates to be mounted otherwise
 	for _, name := range []string{"keda-operator", "keda-metrics-apiserver"} {
-		c.until(name+" is available", 5*time.Minute, func(ctx context.Context) (string, bool) {
+		c.Until(name+" is available", clustertest.Patience, func(ctx context.Context) (string, bool) {
 			d := &appsv1.Deployment{}
 			err := c.Get(ctx, types.NamespacedName{Namespace: kedaNamespace, Name: name}, d)
 			return "1 replica", err == nil && d.Status.AvailableReplicas > 0
 		})
 	}
-	c.until("the API server serves KEDA's metrics", 3*time.Minute, func(ctx context.Context) (string, bool) {
+	c.Until("the API server serves KEDA's metrics", clustertest.Patience, func(ctx context.Context) (string, bool) {
 		s := c.object("apiregistration.k8s.io/v1", "APIService", "", apiService)
 		if err := c.Get(ctx, client.ObjectKeyFromObject(s), s); err != nil {
 			return err.Error(), false
@@ -85,16 +87,16 @@ func (c *cluster) objects(patterns []string) []*unstructured.Unstructured {
 	var all []*unstructured.Unstructured
 	for _, pattern := range patterns {
 		paths, err := filepath.Glob(filepath.Join(c.source(), pattern))
-		must(c.T, err)
+		clustertest.Must(c.T, err)
 		if len(paths) == 0 {
 			c.Fatalf("KEDA has no manifest %s", pattern)
 		}
 		for _, path := range paths {
 			text, err := os.ReadFile(path)
-			must(c.T, err)
+			clustertest.Must(c.T, err)
 			for document := range bytes.SplitSeq(text, []byte("\n---\n")) {
 				o := &unstructured.Unstructured{}
-				must(c.T, yaml.Unmarshal(bytes.TrimPrefix(document, []byte("---\n")), &o.Object))
+				clustertest.Must(c.T, yaml.Unmarshal(bytes.TrimPrefix(document, []byte("---\n")), &o.Object))
 				if len(o.Object) > 0 {
 					all = append(all, o)
 				}
@@ -111,7 +113,7 @@ func (c *cluster) apply(patterns []string) {
 		if o.GetKind() == "Deployment" {
 			o = c.withImage(o)
 		}
-		must(c.T, c.Apply(c.Context(), client.ApplyConfigurationFromUnstructured(o), client.FieldOwner("keda-e2e"), client.ForceOwnership))
+		clustertest.Must(c.T, c.Apply(c.Context(), client.ApplyConfigurationFromUnstructured(o), client.FieldOwner("keda-e2e"), client.ForceOwnership))
 	}
 }
 
@@ -119,9 +121,9 @@ func (c *cluster) apply(patterns []string) {
 // user has to be a number.
 func (c *cluster) withImage(o *unstructured.Unstructured) *unstructured.Unstructured {
 	c.Helper()
-	registry, tag := c.images("E2E_KEDA_IMAGES", "registry.local/feedback/keda:"+kedaVersion)
+	registry, tag := c.Images("E2E_KEDA_IMAGES", "registry.local/feedback/keda:"+kedaVersion)
 	d := &appsv1.Deployment{}
-	must(c.T, runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, d))
+	clustertest.Must(c.T, runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, d))
 	program := map[string]string{"/keda": "operator", "/keda-adapter": "adapter"}
 	pod := &d.Spec.Template.Spec
 	container := &pod.Containers[0]
@@ -132,20 +134,21 @@ func (c *cluster) withImage(o *unstructured.Unstructured) *unstructured.Unstruct
 	container.Image, container.ImagePullPolicy, container.Command = registry+"/"+name+":"+tag, corev1.PullIfNotPresent, []string{"/ko-app/" + name}
 	pod.SecurityContext.RunAsUser = new(int64(65532))
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(d)
-	must(c.T, err)
+	clustertest.Must(c.T, err)
 	delete(content, "status")
 	return &unstructured.Unstructured{Object: content}
 }
 
 // removeKEDA deletes KEDA, once it has let go of its objects.
 func (c *cluster) removeKEDA() {
+	c.Explain(kedaNamespace)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for _, kind := range []string{"ScaledObject", "TriggerAuthentication"} {
 		list := &unstructured.UnstructuredList{}
 		list.SetAPIVersion("keda.sh/v1alpha1")
 		list.SetKind(kind + "List")
-		_ = c.List(ctx, list, client.InNamespace(c.namespace))
+		_ = c.List(ctx, list, client.InNamespace(c.Namespace))
 		for _, o := range list.Items { // what a failed run leaves
 			_ = c.Delete(ctx, &o)
 			_ = c.Patch(ctx, &o, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`)))

@@ -5,7 +5,6 @@ package keda
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/feedback-pipelines/feedback-pipelines/hack/cluster/internal/clustertest"
 	"github.com/feedback-pipelines/feedback-pipelines/hack/kafka/broker"
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
 )
@@ -32,37 +32,19 @@ type kafka struct {
 	sent   map[string]bool // the ids of all events that were produced
 }
 
-// kafkaHost is the IP address of this machine that the cluster's pods reach, or the test is skipped.
-func kafkaHost(t *testing.T) string {
-	t.Helper()
-	host := os.Getenv("E2E_KAFKA_HOST")
-	if host == "" {
-		t.Skip("SKIPPED: E2E_KAFKA_HOST names no IP address of this machine that the cluster's pods reach")
-	}
-	return host
-}
-
 // startKafka starts Apache Kafka at an IP address of this machine, or skips the test.
 func startKafka(t *testing.T, host, prefix string) *kafka {
 	t.Helper()
-	if reason, ok := broker.Available(t.Context()); !ok {
-		t.Skip("SKIPPED: " + reason)
-	}
-	r, err := broker.StartReal(t.Context(), broker.RealOptions{TLS: true, SASL: true, ACLs: true, Host: host})
-	must(t, err)
-	t.Cleanup(func() {
-		if err := r.Stop(context.Background()); err != nil {
-			t.Errorf("stop Apache Kafka: %v", err)
-		}
-	})
+	r := clustertest.StartKafka(t, broker.RealOptions{TLS: true, SASL: true, ACLs: true, Host: host})
 	k := &kafka{T: t, env: map[string]string{}, prefix: prefix, sent: map[string]bool{}}
 	for _, v := range r.Env() {
 		name, value, _ := strings.Cut(v, "=")
 		k.env[name] = value
 	}
-	must(t, r.CreateUser(t.Context(), user, k.env[broker.EnvPassword]))
+	clustertest.Must(t, r.CreateUser(t.Context(), user, k.env[broker.EnvPassword]))
+	var err error
 	k.client, err = kgo.NewClient(kgo.SeedBrokers(r.Bootstrap()...))
-	must(t, err)
+	clustertest.Must(t, err)
 	t.Cleanup(k.client.Close)
 	k.admin = kadm.NewClient(k.client)
 	k.grant()
@@ -78,9 +60,9 @@ func (k *kafka) grant() {
 		Operations(kadm.OpRead, kadm.OpDescribe)
 	for _, acls := range []*kadm.ACLBuilder{topics, groups} {
 		results, err := k.admin.CreateACLs(k.Context(), acls)
-		must(k.T, err)
+		clustertest.Must(k.T, err)
 		for _, r := range results {
-			must(k.T, r.Err)
+			clustertest.Must(k.T, r.Err)
 		}
 	}
 }

@@ -29,6 +29,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
+	"github.com/feedback-pipelines/feedback-pipelines/hack/cluster/internal/clustertest"
 	"github.com/feedback-pipelines/feedback-pipelines/hack/internal/ports"
 	"github.com/feedback-pipelines/feedback-pipelines/hack/internal/proc"
 )
@@ -39,7 +40,7 @@ import (
 func TestScalerProcesses(t *testing.T) {
 	m := newMachine(t)
 	m.controlPlane()
-	k := startKafka(t, "", m.namespace+"."+pipeline)
+	k := startKafka(t, "", m.Namespace+"."+pipeline)
 	m.program("operator", m.bin, []string{"KUBECONFIG=" + m.kubeconfig}, "-metrics-address=0", "-probe-address=0", "-leader-elect=false", "-image-registry=machine/")
 	at := m.port()
 	m.simulator = "http://" + at + "/api/"
@@ -63,14 +64,14 @@ func newMachine(t *testing.T) *machine {
 	if m.bin == "" || m.kedaBin == "" || m.kube == "" {
 		t.Skip("SKIPPED: E2E_KUBE, E2E_KEDA_BIN and E2E_BIN name no folders of programs")
 	}
-	m.cluster = &cluster{T: t}
+	m.cluster = &cluster{Cluster: &clustertest.Cluster{T: t}}
 	return m
 }
 
 func (m *machine) port() string {
 	m.Helper()
 	free, err := ports.Free(m.Context(), 1)
-	must(m.T, err)
+	clustertest.Must(m.T, err)
 	return ports.Address(free[0])
 }
 
@@ -79,12 +80,12 @@ func (m *machine) program(name, folder string, env []string, args ...string) *pr
 	m.Helper()
 	path := filepath.Join(m.folder, fmt.Sprintf("%s-%d.log", name, time.Now().UnixNano()))
 	log, err := os.Create(path)
-	must(m.T, err)
+	clustertest.Must(m.T, err)
 	cmd := exec.Command(filepath.Join(folder, name), args...)
 	cmd.Env = append(os.Environ(), env...)
 	cmd.Stdout, cmd.Stderr = log, log
 	p, err := proc.Start(cmd)
-	must(m.T, err)
+	clustertest.Must(m.T, err)
 	m.Cleanup(func() {
 		_ = p.Stop(context.Background(), 5*time.Second)
 		if text, _ := os.ReadFile(path); m.Failed() {
@@ -102,7 +103,7 @@ func (m *machine) controlPlane() {
 	in := func(name string) string { return filepath.Join(m.folder, name) }
 	m.environment = &envtest.Environment{
 		BinaryAssetsDirectory: m.kube, ControlPlaneStartTimeout: 3 * time.Minute, ControlPlaneStopTimeout: time.Minute,
-		CRDDirectoryPaths: []string{filepath.Join(root(), "operator", "config", "crd")}, ErrorIfCRDPathMissing: true,
+		CRDDirectoryPaths: []string{filepath.Join(clustertest.Root(), "operator", "config", "crd")}, ErrorIfCRDPathMissing: true,
 	}
 	m.environment.ControlPlane.GetAPIServer().Configure().
 		Set("requestheader-client-ca-file", in("ca.crt")).Set("requestheader-allowed-names", "front-proxy").
@@ -110,14 +111,14 @@ func (m *machine) controlPlane() {
 		Set("requestheader-extra-headers-prefix", "X-Remote-Extra-").
 		Set("proxy-client-cert-file", in("front-proxy.crt")).Set("proxy-client-key-file", in("front-proxy.key"))
 	config, err := m.environment.Start()
-	must(m.T, err)
+	clustertest.Must(m.T, err)
 	m.Cleanup(func() { _ = m.environment.Stop() })
 	admin, err := m.environment.AddUser(envtest.User{Name: "admin", Groups: []string{"system:masters"}}, nil)
-	must(m.T, err)
+	clustertest.Must(m.T, err)
 	text, err := admin.KubeConfig()
-	must(m.T, err)
+	clustertest.Must(m.T, err)
 	m.kubeconfig = in("kubeconfig")
-	must(m.T, os.WriteFile(m.kubeconfig, text, 0o600))
+	clustertest.Must(m.T, os.WriteFile(m.kubeconfig, text, 0o600))
 	m.program("kube-controller-manager", m.kube, nil, "--kubeconfig="+m.kubeconfig, "--authentication-kubeconfig="+m.kubeconfig,
 		"--authorization-kubeconfig="+m.kubeconfig, "--leader-elect=false", "--secure-port=0", "--controllers=deployment-controller,"+
 			"replicaset-controller,horizontal-pod-autoscaler-controller,garbage-collector-controller,namespace-controller")
@@ -130,7 +131,7 @@ func (m *machine) installKEDA() {
 	m.apply(kedaDefinitions)
 	m.apply([]string{"general/namespace.yaml"})
 	certificates := filepath.Join(m.folder, "keda")
-	must(m.T, os.Mkdir(certificates, 0o700))
+	clustertest.Must(m.T, os.Mkdir(certificates, 0o700))
 	ca := newAuthority(m.T)
 	ca.sign(certificates, "tls", "keda-operator.keda.svc", "keda-metrics-apiserver.keda.svc")
 	env := []string{"KUBECONFIG=" + m.kubeconfig, "POD_NAMESPACE=" + kedaNamespace, "WATCH_NAMESPACE=", "KEDA_CLUSTER_OBJECT_NAMESPACE=" + kedaNamespace}
@@ -151,8 +152,8 @@ func (m *machine) installKEDA() {
 func (m *machine) serve(ca *authority, port string) {
 	m.Helper()
 	number, err := strconv.Atoi(port)
-	must(m.T, err)
-	must(m.T, m.Create(m.Context(), &corev1.Service{
+	clustertest.Must(m.T, err)
+	clustertest.Must(m.T, m.Create(m.Context(), &corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{Namespace: kedaNamespace, Name: "keda-metrics-apiserver"},
 		Spec:       corev1.ServiceSpec{Type: corev1.ServiceTypeExternalName, ExternalName: "localhost", Ports: []corev1.ServicePort{{Port: int32(number)}}},
 	}))
@@ -162,8 +163,8 @@ func (m *machine) serve(ca *authority, port string) {
 		"caBundle": base64.StdEncoding.EncodeToString(ca.pem),
 		"service":  map[string]any{"namespace": kedaNamespace, "name": "keda-metrics-apiserver", "port": int64(number)},
 	}
-	must(m.T, m.Create(m.Context(), s))
-	m.until("the API server serves KEDA's metrics", 3*time.Minute, func(ctx context.Context) (string, bool) {
+	clustertest.Must(m.T, m.Create(m.Context(), s))
+	m.Until("the API server serves KEDA's metrics", 3*time.Minute, func(ctx context.Context) (string, bool) {
 		if err := m.Get(ctx, client.ObjectKeyFromObject(s), s); err != nil {
 			return err.Error(), false
 		}
@@ -198,7 +199,7 @@ func (m *machine) kubelet(ctx context.Context) {
 		case <-tick.C:
 		}
 		var all corev1.PodList
-		if err := m.List(ctx, &all, client.InNamespace(m.namespace)); err != nil {
+		if err := m.List(ctx, &all, client.InNamespace(m.Namespace)); err != nil {
 			continue
 		}
 		there := map[types.UID]bool{}
@@ -281,7 +282,7 @@ func (m *machine) value(ctx context.Context, v corev1.EnvVar) (string, error) {
 	}
 	ref := v.ValueFrom.SecretKeyRef
 	secret := &corev1.Secret{}
-	err := m.Get(ctx, types.NamespacedName{Namespace: m.namespace, Name: ref.Name}, secret)
+	err := m.Get(ctx, m.Key(ref.Name), secret)
 	return string(secret.Data[ref.Key]), err
 }
 
@@ -322,13 +323,13 @@ type authority struct {
 func newAuthority(t *testing.T) *authority {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	must(t, err)
+	clustertest.Must(t, err)
 	cert := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test CA"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, cert, cert, &key.PublicKey, key)
-	must(t, err)
+	clustertest.Must(t, err)
 	return &authority{T: t, cert: cert, key: key, pem: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})}
 }
 
@@ -336,18 +337,18 @@ func newAuthority(t *testing.T) *authority {
 func (a *authority) sign(folder, name string, hosts ...string) {
 	a.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	must(a.T, err)
+	clustertest.Must(a.T, err)
 	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
 		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: hosts[0]}, DNSNames: hosts, NotBefore: a.cert.NotBefore, NotAfter: a.cert.NotAfter,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}, a.cert, &key.PublicKey, a.key)
-	must(a.T, err)
+	clustertest.Must(a.T, err)
 	private, err := x509.MarshalPKCS8PrivateKey(key)
-	must(a.T, err)
+	clustertest.Must(a.T, err)
 	for file, block := range map[string][]byte{
 		"ca.crt": a.pem, name + ".crt": pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
 		name + ".key": pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}),
 	} {
-		must(a.T, os.WriteFile(filepath.Join(folder, file), block, 0o600))
+		clustertest.Must(a.T, os.WriteFile(filepath.Join(folder, file), block, 0o600))
 	}
 }

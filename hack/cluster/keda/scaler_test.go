@@ -16,9 +16,9 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/feedback-pipelines/feedback-pipelines/hack/cluster/internal/clustertest"
 	"github.com/feedback-pipelines/feedback-pipelines/hack/kafka/broker"
 	"github.com/feedback-pipelines/feedback-pipelines/operator/api/v1alpha1"
 	"github.com/feedback-pipelines/feedback-pipelines/operator/desired"
@@ -34,7 +34,7 @@ const (
 // TestScaler runs the story on a cluster with nodes, on which the chart and KEDA are installed.
 func TestScaler(t *testing.T) {
 	c := connect(t)
-	k := startKafka(t, kafkaHost(t), c.namespace+"."+pipeline)
+	k := startKafka(t, clustertest.KafkaHost(t), c.Namespace+"."+pipeline)
 	c.install()
 	c.story(k, c.installKEDA)
 }
@@ -44,17 +44,17 @@ func TestScaler(t *testing.T) {
 // event scored; suspended it stands still; without autoscaling nothing of KEDA is left.
 func (c *cluster) story(k *kafka, installKEDA func()) {
 	c.create(k)
-	c.says(v1alpha1.ConditionAutoscaling, "False", "KEDANotInstalled", 3*time.Minute)
-	c.says(v1alpha1.ConditionReady, "True", "Degraded", 3*time.Minute)
-	c.replicas(1, time.Minute)
+	c.says(v1alpha1.ConditionAutoscaling, "False", "KEDANotInstalled")
+	c.says(v1alpha1.ConditionReady, "True", "Degraded")
+	c.replicas(1)
 
 	installKEDA()
 	seen := c.follow()
-	c.says(v1alpha1.ConditionAutoscaling, "True", "Autoscaled", 2*time.Minute)
-	c.says(v1alpha1.ConditionReady, "True", "Flowing", time.Minute)
+	c.says(v1alpha1.ConditionAutoscaling, "True", "Autoscaled")
+	c.says(v1alpha1.ConditionReady, "True", "Flowing")
 	c.backlog(k)
 	c.consumed(k)
-	c.replicas(1, 3*time.Minute)
+	c.replicas(1)
 	c.scaled(seen())
 
 	c.suspend()
@@ -65,15 +65,15 @@ func (c *cluster) story(k *kafka, installKEDA func()) {
 func (c *cluster) create(k *kafka) {
 	c.Helper()
 	ca, err := os.ReadFile(k.env[broker.EnvCA])
-	must(c.T, err)
+	clustertest.Must(c.T, err)
 	for name, data := range map[string]map[string]string{
 		"slack": {"bot-token": "xoxb-simulator", "app-token": "xapp-simulator"},
 		"kafka": {"username": user, "password": k.env[broker.EnvPassword]},
 		"ca":    {"ca.crt": string(ca)},
 	} {
-		must(c.T, c.Create(c.Context(), &corev1.Secret{ObjectMeta: c.meta(name), StringData: data}))
+		clustertest.Must(c.T, c.Create(c.Context(), &corev1.Secret{ObjectMeta: c.Meta(name), StringData: data}))
 	}
-	must(c.T, c.Create(c.Context(), &v1alpha1.FeedbackPipeline{ObjectMeta: c.meta(pipeline), Spec: v1alpha1.FeedbackPipelineSpec{
+	clustertest.Must(c.T, c.Create(c.Context(), &v1alpha1.FeedbackPipeline{ObjectMeta: c.Meta(pipeline), Spec: v1alpha1.FeedbackPipelineSpec{
 		Kafka: v1alpha1.Kafka{
 			BootstrapServers: strings.Split(k.env[broker.EnvSASLTLSBootstrap], ","),
 			TLS:              &v1alpha1.ClientTLS{CARef: &v1alpha1.CAReference{Name: "ca"}},
@@ -96,33 +96,24 @@ func (c *cluster) create(k *kafka) {
 	}}))
 }
 
-func (c *cluster) meta(name string) metav1.ObjectMeta {
-	return metav1.ObjectMeta{Namespace: c.namespace, Name: name}
-}
-
 // says waits for what a condition of the pipeline says.
-func (c *cluster) says(kind, status, reason string, limit time.Duration) {
+func (c *cluster) says(kind, status, reason string) {
 	c.Helper()
-	c.until(fmt.Sprintf("%s is %s, %s", kind, status, reason), limit, func(ctx context.Context) (string, bool) {
-		p := &v1alpha1.FeedbackPipeline{}
-		if err := c.Get(ctx, types.NamespacedName{Namespace: c.namespace, Name: pipeline}, p); err != nil {
+	c.Until(fmt.Sprintf("%s is %s, %s", kind, status, reason), clustertest.Patience, func(ctx context.Context) (string, bool) {
+		is, err := c.Condition(ctx, c.Namespace, pipeline, kind)
+		if err != nil {
 			return err.Error(), false
 		}
-		for _, cond := range p.Status.Conditions {
-			if cond.Type == kind {
-				return string(cond.Status) + " " + cond.Reason + ": " + cond.Message, string(cond.Status) == status && cond.Reason == reason && cond.ObservedGeneration == p.Generation
-			}
-		}
-		return "absent", false
+		return fmt.Sprintf("%s %s: %s", is.Status, is.Reason, is.Message), string(is.Status) == status && is.Reason == reason
 	})
 }
 
 // replicas waits until so many scorers run, and no more are asked for.
-func (c *cluster) replicas(n int32, limit time.Duration) {
+func (c *cluster) replicas(n int32) {
 	c.Helper()
-	c.until(fmt.Sprintf("%d scorers run", n), limit, func(ctx context.Context) (string, bool) {
+	c.Until(fmt.Sprintf("%d scorers run", n), clustertest.Patience, func(ctx context.Context) (string, bool) {
 		d := &appsv1.Deployment{}
-		if err := c.Get(ctx, types.NamespacedName{Namespace: c.namespace, Name: scorer}, d); err != nil {
+		if err := c.Get(ctx, c.Key(scorer), d); err != nil {
 			return err.Error(), false
 		}
 		is := fmt.Sprintf("%d asked for, %d available of %d", *d.Spec.Replicas, d.Status.AvailableReplicas, d.Status.Replicas)
@@ -133,8 +124,8 @@ func (c *cluster) replicas(n int32, limit time.Duration) {
 // follow notes all numbers of replicas that are asked for from now on, until what it returns is called.
 func (c *cluster) follow() func() []int32 {
 	c.Helper()
-	w, err := c.Watch(c.Context(), &appsv1.DeploymentList{}, client.InNamespace(c.namespace), client.MatchingFields{"metadata.name": scorer})
-	must(c.T, err)
+	w, err := c.Watch(c.Context(), &appsv1.DeploymentList{}, client.InNamespace(c.Namespace), client.MatchingFields{"metadata.name": scorer})
+	clustertest.Must(c.T, err)
 	done := make(chan []int32)
 	go func() {
 		var all []int32
@@ -155,7 +146,7 @@ func (c *cluster) follow() func() []int32 {
 func (c *cluster) backlog(k *kafka) {
 	c.Helper()
 	most := int64(0)
-	c.until("a backlog makes three scorers of one", 5*time.Minute, func(ctx context.Context) (string, bool) {
+	c.Until("a backlog makes three scorers of one", 2*clustertest.Patience, func(ctx context.Context) (string, bool) {
 		lag, err := k.lag(ctx)
 		if err == nil && lag < backlog {
 			err = k.produce(ctx, backlog/4)
@@ -165,7 +156,7 @@ func (c *cluster) backlog(k *kafka) {
 		}
 		most = max(most, lag)
 		d := &appsv1.Deployment{}
-		if err := c.Get(ctx, types.NamespacedName{Namespace: c.namespace, Name: scorer}, d); err != nil {
+		if err := c.Get(ctx, c.Key(scorer), d); err != nil {
 			return err.Error(), false
 		}
 		is := fmt.Sprintf("%d of %d available, %d events produced, a lag of up to %d", d.Status.AvailableReplicas, *d.Spec.Replicas, len(k.sent), most)
@@ -173,14 +164,14 @@ func (c *cluster) backlog(k *kafka) {
 	})
 	for name, kind := range map[string]string{scorer: "ScaledObject", "keda-hpa-" + scorer: "HorizontalPodAutoscaler"} {
 		version := map[string]string{"ScaledObject": "keda.sh/v1alpha1", "HorizontalPodAutoscaler": "autoscaling/v2"}[kind]
-		must(c.T, c.Get(c.Context(), types.NamespacedName{Namespace: c.namespace, Name: name}, c.object(version, kind, "", "")))
+		clustertest.Must(c.T, c.Get(c.Context(), c.Key(name), c.object(version, kind, "", "")))
 	}
 }
 
 // consumed waits until all that was produced is scored, and nothing is missing.
 func (c *cluster) consumed(k *kafka) {
 	c.Helper()
-	c.until("the backlog is consumed", 5*time.Minute, func(ctx context.Context) (string, bool) {
+	c.Until("the backlog is consumed", 2*clustertest.Patience, func(ctx context.Context) (string, bool) {
 		lag, err := k.lag(ctx)
 		if err != nil {
 			return err.Error(), false
@@ -188,7 +179,7 @@ func (c *cluster) consumed(k *kafka) {
 		return fmt.Sprintf("a lag of %d", lag), lag == 0
 	})
 	counts, err := k.scored(c.Context())
-	must(c.T, err)
+	clustertest.Must(c.T, err)
 	lost, twice := 0, 0
 	for id := range k.sent {
 		if counts[id] == 0 {
@@ -197,8 +188,8 @@ func (c *cluster) consumed(k *kafka) {
 		twice += max(0, counts[id]-1)
 	}
 	dead, err := k.deadLetters(c.Context())
-	must(c.T, err)
-	c.step("of %d events %d are scored, lost %d, scored more than once %d, dead letters %d", len(k.sent), len(counts), lost, twice, dead)
+	clustertest.Must(c.T, err)
+	c.Step("of %d events %d are scored, lost %d, scored more than once %d, dead letters %d", len(k.sent), len(counts), lost, twice, dead)
 	if lost > 0 || dead > 0 || len(counts) != len(k.sent) {
 		c.Errorf("lost %d, dead letters %d, %d scored of %d; want none lost", lost, dead, len(counts), len(k.sent))
 	}
@@ -207,31 +198,31 @@ func (c *cluster) consumed(k *kafka) {
 // scaled holds what was seen to 1, up to 3, and back to 1.
 func (c *cluster) scaled(seen []int32) {
 	c.Helper()
-	c.step("replicas that were asked for, one after the other: %v", seen)
+	c.Step("replicas that were asked for, one after the other: %v", seen)
 	if len(seen) < 3 || seen[0] != 1 || slices.Max(seen) != 3 || slices.Min(seen) != 1 || seen[len(seen)-1] != 1 {
 		c.Errorf("replicas = %v, want from 1 to 3 and back to 1", seen)
 	}
-	c.says(v1alpha1.ConditionReady, "True", "Flowing", time.Minute)
+	c.says(v1alpha1.ConditionReady, "True", "Flowing")
 }
 
 // suspend stops and resumes the pipeline; KEDA leaves it alone meanwhile.
 func (c *cluster) suspend() {
 	c.Helper()
 	c.edit(func(spec *v1alpha1.FeedbackPipelineSpec) { spec.Suspend = true })
-	c.replicas(0, 2*time.Minute)
-	c.until("KEDA is paused", time.Minute, func(ctx context.Context) (string, bool) {
+	c.replicas(0)
+	c.Until("KEDA is paused", clustertest.Patience, func(ctx context.Context) (string, bool) {
 		s := c.object("keda.sh/v1alpha1", "ScaledObject", "", "")
-		if err := c.Get(ctx, types.NamespacedName{Namespace: c.namespace, Name: scorer}, s); err != nil {
+		if err := c.Get(ctx, c.Key(scorer), s); err != nil {
 			return err.Error(), false
 		}
 		is, why := condition(s, "Paused")
 		return why, is == "True" && s.GetAnnotations()[desired.AnnotationPaused] == "0"
 	})
 	seen := c.follow()
-	c.says(v1alpha1.ConditionAutoscaling, "True", "Suspended", time.Minute)
+	c.says(v1alpha1.ConditionAutoscaling, "True", "Suspended")
 	c.edit(func(spec *v1alpha1.FeedbackPipelineSpec) { spec.Suspend = false })
-	c.replicas(1, 2*time.Minute)
-	c.says(v1alpha1.ConditionAutoscaling, "True", "Autoscaled", 2*time.Minute)
+	c.replicas(1)
+	c.says(v1alpha1.ConditionAutoscaling, "True", "Autoscaled")
 	if got := seen(); !slices.Equal(got, []int32{0, 1}) {
 		c.Errorf("replicas = %v while suspended and resumed, want 0 and 1", got)
 	}
@@ -243,30 +234,33 @@ func (c *cluster) remove() {
 	c.edit(func(spec *v1alpha1.FeedbackPipelineSpec) {
 		spec.Scorer.Autoscaling, spec.Scorer.Replicas = nil, new(int32(2))
 	})
-	c.until("nothing of KEDA is left", 2*time.Minute, func(ctx context.Context) (string, bool) {
+	c.Until("nothing of KEDA is left", clustertest.Patience, func(ctx context.Context) (string, bool) {
 		var left []string
 		for _, o := range [][2]string{{"keda.sh/v1alpha1", "ScaledObject"}, {"keda.sh/v1alpha1", "TriggerAuthentication"}, {"autoscaling/v2", "HorizontalPodAutoscaler"}} {
 			name := map[bool]string{true: "keda-hpa-" + scorer, false: scorer}[o[1] == "HorizontalPodAutoscaler"]
-			if err := c.Get(ctx, types.NamespacedName{Namespace: c.namespace, Name: name}, c.object(o[0], o[1], "", "")); !apierrors.IsNotFound(err) {
+			if err := c.Get(ctx, c.Key(name), c.object(o[0], o[1], "", "")); !apierrors.IsNotFound(err) {
 				left = append(left, o[1])
 			}
 		}
 		return fmt.Sprintf("left: %v", left), len(left) == 0
 	})
-	c.replicas(2, 2*time.Minute)
-	c.says(v1alpha1.ConditionReady, "True", "Flowing", 2*time.Minute)
+	c.replicas(2)
+	c.says(v1alpha1.ConditionReady, "True", "Flowing")
 }
 
 // edit changes the pipeline's spec.
 func (c *cluster) edit(change func(*v1alpha1.FeedbackPipelineSpec)) {
 	c.Helper()
-	c.until("the spec is changed", 30*time.Second, func(ctx context.Context) (string, bool) {
+	c.Until("the spec is changed", time.Minute, func(ctx context.Context) (string, bool) {
 		p := &v1alpha1.FeedbackPipeline{}
-		err := c.Get(ctx, types.NamespacedName{Namespace: c.namespace, Name: pipeline}, p)
+		err := c.Get(ctx, c.Key(pipeline), p)
 		if err == nil {
 			change(&p.Spec)
 			err = c.Update(ctx, p)
 		}
-		return fmt.Sprint(err), err == nil
+		if err != nil {
+			return err.Error(), false
+		}
+		return "", true
 	})
 }
