@@ -21,6 +21,7 @@ import (
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/feedback"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka/kafkatest"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/run/runtest"
 )
 
 // TestMain runs the notifier itself where a test has started this binary as one.
@@ -248,4 +249,11 @@ func TestARevokedTokenShowsAndIsRestored(t *testing.T) {
 	if err := n.Wait(); errors.As(err, &exit) {
 		t.Errorf("notifier ended with %v, want 0", err)
 	}
+}
+
+// TestMetricsAreLive: what alerts and dashboard name is served before anything was told.
+func TestMetricsAreLive(t *testing.T) {
+	s := newStage(t, kafkatest.Embedded(t))
+	n := s.start("one")
+	runtest.Live(t, "../..", "notifier", "http://"+n.address+"/metrics")
 }

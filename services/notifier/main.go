@@ -100,6 +100,11 @@ func own(ctx context.Context, p *run.Process, cfg *config, client *kafka.Client,
 	return client.Consume(ctx, s, func(ctx context.Context, g *kafka.Generation) error { return r.Own(ctx, p.Work(), g) })
 }
 
+// methods are those of Slack's Web API that a sink calls.
+var methods = []string{
+	"auth.test", "chat.delete", "chat.postMessage", "chat.update", "conversations.history", "conversations.info", "conversations.join", "conversations.list",
+}
+
 // newRoutes builds the routes. Those of one app share what is known of its workspace and what
 // Slack allows its token, those of one channel its pace, and all of them the memory.
 func newRoutes(p *run.Process, cfg *config, client *kafka.Client, reporter *health.Reporter) []*route.Route {
@@ -109,12 +114,13 @@ func newRoutes(p *run.Process, cfg *config, client *kafka.Client, reporter *heal
 		quota     *sink.Quota
 	}
 	apps, pacers, buried := map[slackapi.Options]app{}, &sink.Pacers{}, &route.Buried{}
-	metrics, limits, traces := route.NewMetrics(p.Metrics), slackapi.NewMetrics(p.Metrics), tracing.New(p.Traces)
+	metrics, limits, traces := route.NewMetrics(p.Metrics), slackapi.NewMetrics(p.Metrics, methods...), tracing.New(p.Traces)
 	owner := fmt.Sprintf("%s/%d", cfg.Instance, time.Now().UnixNano())
 	most := maxTold(memoryLimit(), len(cfg.Routes))
 	p.Log.Info("events that a route remembers at most", "events", most)
 	var out []*route.Route
 	for _, rc := range cfg.Routes {
+		metrics.Open(rc.Name)
 		o := slackapi.Options{BotToken: rc.token(), APIURL: rc.Slack.APIURL, Metrics: limits}
 		a, ok := apps[o]
 		if !ok {

@@ -275,3 +275,9 @@ func (p *process) checkStop(t *testing.T, component string) {
 		}
 	}
 }
+
+// TestMetricsAreLive: what alerts and dashboard name is served before anything was scored.
+func TestMetricsAreLive(t *testing.T) {
+	p := startProcess(t)
+	runtest.Live(t, "../..", "sentiment-scorer", "http://"+p.probes+"/metrics")
+}

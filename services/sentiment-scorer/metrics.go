@@ -23,6 +23,8 @@ type metrics struct {
 	leftOut  *prometheus.CounterVec
 }
 
+// newMetrics registers the metrics. What is counted by label or reason is served as 0 for each of them from the start, in
+// the undetermined language, so that the first is seen as an increase.
 func newMetrics(reg prometheus.Registerer) *metrics {
 	m := &metrics{
 		scored: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -53,6 +55,16 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	}, []string{"reason"})
 	for _, reason := range []string{stream.ReasonPermanent, stream.ReasonFailed, stream.ReasonTooLarge} {
 		m.leftOut.WithLabelValues(reason)
+	}
+	for value, name := range feedbackv1.Label_name {
+		if value != 0 {
+			m.scored.WithLabelValues(word(name, "LABEL_"), sentiment.Undetermined)
+		}
+	}
+	for value, name := range feedbackv1.UnscoredReason_name {
+		if value != 0 {
+			m.unscored.WithLabelValues(word(name, "UNSCORED_REASON_"), sentiment.Undetermined)
+		}
 	}
 	reg.MustRegister(m.scored, m.unscored, m.size, m.duration, m.age, m.since, m.leftOut)
 	return m

@@ -31,6 +31,12 @@ import (
 // probeInterval is how often Slack is asked whether it still takes the token.
 const probeInterval = 15 * time.Second
 
+// methods are those of Slack's Web API that a source calls.
+var methods = []string{
+	"apps.connections.open", "auth.test", "conversations.history", "conversations.info", "conversations.join", "conversations.list",
+	"conversations.replies", "users.info",
+}
+
 // service is the parts and how they know of each other.
 type service struct {
 	cfg      *config
@@ -56,7 +62,7 @@ func newService(p *run.Process, cfg *config, client *kafka.Client) *service {
 	s := &service{
 		cfg: cfg, p: p, log: p.Log.With("source", cfg.Source), requests: make(chan struct{}, 1), format: feedback.Format(cfg.ValueFormat), client: client,
 		health: health.New("slack-ingest/"+cfg.Source, cfg.Instance), metrics: metrics.New(p.Metrics),
-		api: newAPI(slackapi.New(slackapi.Options{BotToken: cfg.BotToken, AppToken: cfg.AppToken, APIURL: cfg.APIURL, Metrics: slackapi.NewMetrics(p.Metrics)})),
+		api: newAPI(slackapi.New(slackapi.Options{BotToken: cfg.BotToken, AppToken: cfg.AppToken, APIURL: cfg.APIURL, Metrics: slackapi.NewMetrics(p.Metrics, methods...)})),
 	}
 	if cfg.Mode == modeSocket {
 		s.metrics.Socket(false)

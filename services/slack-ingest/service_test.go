@@ -20,6 +20,7 @@ import (
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/feedback"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/health"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/run/runtest"
 	"github.com/feedback-pipelines/feedback-pipelines/services/slack-ingest/internal/fakeslack"
 )
 
@@ -321,4 +322,12 @@ func TestHTTP(t *testing.T) {
 	if code := w.stop(); code != 0 {
 		t.Errorf("exit status = %d, want 0", code)
 	}
+}
+
+// TestMetricsAreLive: what alerts and dashboard name is served before anybody has said anything.
+func TestMetricsAreLive(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.start()
+	runtest.Live(t, "../..", "slack-ingest", "http://"+w.probes+"/metrics")
 }

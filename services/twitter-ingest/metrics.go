@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/feedback-pipelines/feedback-pipelines/services/twitter-ingest/internal/xapi"
 )
 
 // metrics are what Prometheus sees of a source.
@@ -18,9 +20,11 @@ type metrics struct {
 	seconds     prometheus.Histogram
 }
 
+// newMetrics makes the metrics. Those that alerts and dashboard name are served as 0 for each known label from the start,
+// so that the first is seen as an increase.
 func newMetrics() *metrics {
 	counter := func(name, help string) prometheus.CounterOpts { return prometheus.CounterOpts{Name: name, Help: help} }
-	return &metrics{
+	m := &metrics{
 		requests: prometheus.NewCounterVec(counter("feedback_x_requests_total",
 			"Requests to X by endpoint and HTTP status; 0: no answer."), []string{"endpoint", "status"}),
 		waits: prometheus.NewCounterVec(counter("feedback_x_rate_limited_total",
@@ -35,6 +39,14 @@ func newMetrics() *metrics {
 		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "feedback_x_latency_seconds",
 			Help: "From when a post was made to when Kafka had it, for posts that arrived live.", Buckets: prometheus.ExponentialBuckets(0.5, 2, 10)}),
 	}
+	for _, endpoint := range xapi.Limited {
+		m.waits.WithLabelValues(endpoint)
+		m.waited.WithLabelValues(endpoint)
+	}
+	for _, outcome := range []string{"ingested", "repeated", "dead_lettered", "deleted"} {
+		m.elements.WithLabelValues(outcome)
+	}
+	return m
 }
 
 // register has reg serve the metrics; now gives the gauges.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/feedback"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/run/runtest"
 	"github.com/feedback-pipelines/feedback-pipelines/services/twitter-ingest/internal/post"
 	"github.com/feedback-pipelines/feedback-pipelines/services/twitter-ingest/internal/snowflake"
 	"github.com/feedback-pipelines/feedback-pipelines/services/twitter-ingest/internal/xtest"
@@ -24,15 +26,7 @@ func TestKilled(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds and kills a process")
 	}
-	bin := filepath.Join(t.TempDir(), "twitter-ingest")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
-	broker, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(3, "feedback", "dead-letters"), kfake.SeedTopics(1, "state"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer broker.Close()
+	bin, broker := build(t), newBroker(t)
 	client, err := kafka.Open(kafka.Config{BootstrapServers: broker.ListenAddrs()}, "test")
 	if err != nil {
 		t.Fatal(err)
@@ -50,16 +44,7 @@ func TestKilled(t *testing.T) {
 	for i := range 1500 {
 		ids = append(ids, x.Say(time.Now().Add(-time.Duration(i+120)*time.Second), "old"))
 	}
-	environment := append(os.Environ(), environ("KAFKA_BOOTSTRAP_SERVERS="+broker.ListenAddrs()[0], "X_BEARER_TOKEN=good", "X_API_URL="+srv.URL,
-		"X_INTERVAL=1s", "LISTEN_ADDRESS=127.0.0.1:0", "INSTANCE=test")...)
-	run := func() *exec.Cmd {
-		cmd := exec.CommandContext(t.Context(), bin)
-		cmd.Env, cmd.Stderr = environment, t.Output()
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		return cmd
-	}
+	run := func() *exec.Cmd { return launch(t, bin, broker, srv.URL, "127.0.0.1:0") }
 	for range 4 { // each gets a few pages further
 		served := x.Served()
 		cmd := run()
@@ -83,6 +68,57 @@ func TestKilled(t *testing.T) {
 	if got, billed := saved.GetBudget().GetUsed(), x.Billed(time.Now()); got < uint64(billed) {
 		t.Errorf("budget used = %d, X bills %d", got, billed)
 	}
+}
+
+// TestMetricsAreLive: what alerts and dashboard name is served before anything was found on X.
+func TestMetricsAreLive(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds and starts a process")
+	}
+	srv := httptest.NewServer(xtest.New())
+	defer srv.Close()
+	lis, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = lis.Close()
+	cmd := launch(t, build(t), newBroker(t), srv.URL, lis.Addr().String())
+	runtest.Live(t, "../..", "twitter-ingest", "http://"+lis.Addr().String()+"/metrics")
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+}
+
+// build builds the program and returns its path.
+func build(t *testing.T) string {
+	t.Helper()
+	bin := filepath.Join(t.TempDir(), "twitter-ingest")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	return bin
+}
+
+func newBroker(t *testing.T) *kfake.Cluster {
+	t.Helper()
+	broker, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(3, "feedback", "dead-letters"), kfake.SeedTopics(1, "state"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(broker.Close)
+	return broker
+}
+
+// launch starts the program between a broker and an X.
+func launch(t *testing.T, bin string, broker *kfake.Cluster, x, listen string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), bin)
+	cmd.Env = append(os.Environ(), environ("KAFKA_BOOTSTRAP_SERVERS="+broker.ListenAddrs()[0], "X_BEARER_TOKEN=good", "X_API_URL="+x,
+		"X_INTERVAL=1s", "LISTEN_ADDRESS="+listen, "INSTANCE=test")...)
+	cmd.Stderr = t.Output()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return cmd
 }
 
 // missing are the posts of which Kafka has no event.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"regexp"
 	"strings"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -22,6 +24,8 @@ func (o *operation) scrape() {
 	if o.namespaced {
 		if code, text := o.metricsOf("http", ""); code != http.StatusOK || !strings.Contains(text, counted) {
 			o.Errorf("metrics in the clear: %d, %d bytes, want 200 and %s among them", code, len(text), counted)
+		} else {
+			o.live(text)
 		}
 		return
 	}
@@ -44,8 +48,34 @@ func (o *operation) scrape() {
 	o.allow()
 	o.until("metrics are served to one that may", func() bool {
 		code, text := o.metricsOf("https", token)
+		if code == http.StatusOK {
+			o.live(text)
+		}
 		return code == http.StatusOK && strings.Contains(text, counted)
 	})
+}
+
+// named are the operator's metrics in the chart's alerts and dashboard.
+var named = regexp.MustCompile(`\b(?:feedback_operator|controller_runtime)_[a-z_]+|\bfeedback_build_info\b`)
+
+// live finds each metric of the operator's that the chart's alerts and dashboard name: none waits for what it counts to
+// happen.
+func (o *operation) live(text string) {
+	o.Helper()
+	found := 0
+	for _, file := range []string{"alerts.yaml", "dashboard.json"} {
+		expressions, err := os.ReadFile("../../../charts/feedback-pipeline/files/" + file)
+		o.must(err)
+		for _, name := range named.FindAllString(string(expressions), -1) {
+			found++
+			if !strings.Contains(text, "# TYPE "+name+" ") {
+				o.Errorf("%s names %s, which the operator does not serve", file, name)
+			}
+		}
+	}
+	if found == 0 {
+		o.Error("neither alerts nor dashboard name a metric of the operator")
+	}
 }
 
 // token is one of a service account without rights.

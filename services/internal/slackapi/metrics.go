@@ -14,13 +14,18 @@ type Metrics struct {
 	limited, seconds *prometheus.CounterVec
 }
 
-// NewMetrics registers the metrics; share one among all clients of a process.
-func NewMetrics(reg prometheus.Registerer) *Metrics {
+// NewMetrics registers the metrics; share one among all clients of a process. They are served as 0 for the methods that
+// the process calls, such as chat.postMessage, from the start.
+func NewMetrics(reg prometheus.Registerer, methods ...string) *Metrics {
 	m := &Metrics{
 		limited: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "feedback_slack_rate_limited_total",
 			Help: "Requests that Slack refused with 429, by method."}, []string{"method"}),
 		seconds: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "feedback_slack_rate_limited_seconds_total",
 			Help: "Seconds that Slack asked to wait with these, by method."}, []string{"method"}),
+	}
+	for _, method := range methods {
+		m.limited.WithLabelValues(method)
+		m.seconds.WithLabelValues(method)
 	}
 	reg.MustRegister(m.limited, m.seconds)
 	return m

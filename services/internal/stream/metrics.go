@@ -14,7 +14,8 @@ type Metrics struct {
 	duration                                      prometheus.Histogram
 }
 
-// NewMetrics registers a loop's metrics.
+// NewMetrics registers a loop's metrics. Dead letters are served as 0 for each reason from the start, so that the first is
+// seen as an increase.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		consumed:         prometheus.NewCounter(prometheus.CounterOpts{Name: "feedback_records_consumed_total", Help: "Records that were handled and committed or are about to be."}),
@@ -24,6 +25,9 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		deadLetters:      prometheus.NewCounterVec(prometheus.CounterOpts{Name: "feedback_dead_letters_total", Help: "Records that could not be handled, by reason."}, []string{"reason"}),
 		size:             prometheus.NewHistogram(prometheus.HistogramOpts{Name: "feedback_batch_records", Help: "Records in a batch.", Buckets: prometheus.ExponentialBuckets(1, 4, 6)}),
 		duration:         prometheus.NewHistogram(prometheus.HistogramOpts{Name: "feedback_batch_seconds", Help: "From fetched to acknowledged, a batch.", Buckets: prometheus.ExponentialBuckets(0.0005, 2.5, 12)}),
+	}
+	for _, reason := range []string{ReasonPermanent, ReasonFailed, ReasonTooLarge} {
+		m.deadLetters.WithLabelValues(reason)
 	}
 	reg.MustRegister(m.consumed, m.produced, m.retries, m.overtakenOffsets, m.deadLetters, m.size, m.duration)
 	return m

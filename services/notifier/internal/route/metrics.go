@@ -1,7 +1,17 @@
 package route
 
 import (
+	"strings"
+
 	"github.com/prometheus/client_golang/prometheus"
+
+	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
+)
+
+// Why a record became a dead letter.
+const (
+	sinkRefused = "SinkRefused" // its channel does not take it, alone and in short
+	malformed   = "Malformed"   // it cannot be read
 )
 
 // Metrics are what the notifier counts, by route.
@@ -51,4 +61,25 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		changes:   gauge("notifications_changes_pending", "Edits, deletions and counts of what was told that are not shown yet."),
 		memory:    gauge("notifications_remembered", "Events whose outcome is remembered."),
 	}
+}
+
+// Open serves what a route counts as 0 from now on, for each known label, so that the first is seen as an increase.
+func (m *Metrics) Open(route string) {
+	for n := range feedbackv1.Notification_State_name {
+		if state := feedbackv1.Notification_State(n); state > feedbackv1.Notification_STATE_INTENT {
+			m.told.WithLabelValues(route, stateLabel(state))
+		}
+	}
+	for _, reason := range []string{sinkRefused, malformed} {
+		m.dead.WithLabelValues(route, reason)
+	}
+	m.latency.WithLabelValues(route)
+	for _, c := range []*prometheus.CounterVec{m.limited, m.healed, m.overtaken} {
+		c.WithLabelValues(route)
+	}
+}
+
+// stateLabel is a state in metrics, such as posted.
+func stateLabel(state feedbackv1.Notification_State) string {
+	return strings.ToLower(strings.TrimPrefix(state.String(), "STATE_"))
 }

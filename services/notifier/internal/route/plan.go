@@ -23,7 +23,7 @@ func (a *active) plan(r kafka.Record) {
 	}
 	if err != nil {
 		if a.Buried.claim(pos, a.Name) {
-			a.bury(r, "Malformed", err, 1)
+			a.bury(r, malformed, err, 1)
 		}
 		a.done([]position{pos})
 		return

@@ -3,7 +3,6 @@ package route
 import (
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -66,8 +65,7 @@ func (a *active) record(n *feedbackv1.Notification, at ...position) {
 	a.out = append(a.out, n)
 	a.ends = append(a.ends, at...)
 	if n.GetEventId() != "" && n.GetState() != feedbackv1.Notification_STATE_INTENT && n.GetState() != old.State {
-		state := strings.ToLower(strings.TrimPrefix(n.GetState().String(), "STATE_"))
-		a.Metrics.told.WithLabelValues(a.Name, state).Inc()
+		a.Metrics.told.WithLabelValues(a.Name, stateLabel(n.GetState())).Inc()
 	}
 }
 

@@ -156,7 +156,7 @@ func (a *active) giveUp(it *item, err error) {
 	n.Reason = "Slack refuses it: " + slackapi.Explain(err).Message
 	r, encodeErr := feedback.ScoredRecord(a.Topics.Scored, a.Format, it.event)
 	r.Partition, r.Offset = it.at[0].partition, it.at[0].offset
-	a.bury(r, "SinkRefused", errors.Join(err, encodeErr), 2)
+	a.bury(r, sinkRefused, errors.Join(err, encodeErr), 2)
 	a.record(n, it.at...)
 	a.readmit(it.copies)
 	a.readLater(&item{event: it.event, later: it.later})

@@ -158,9 +158,9 @@ func budget(changes []event.Change) time.Duration {
 // done remembers that an event is in Kafka.
 func (i *Ingester) done(e *feedbackv1.Event) {
 	i.published.set(e.GetId(), i.revision(e))
-	via := "live"
+	via := metrics.Live
 	if e.GetBackfilled() {
-		via = "backfill"
+		via = metrics.Backfill
 	}
 	i.Metrics.Published.WithLabelValues(via).Inc()
 	i.Seen(i.Now())
@@ -200,7 +200,7 @@ func (i *Ingester) publish(ctx context.Context, recs []kafka.Record) []error {
 		// One of those that failed is too large; alone, each tells whether it is the one.
 		errs[n] = i.Write(ctx, recs[n])
 		if errors.Is(errs[n], kafka.ErrTooLarge) {
-			errs[n] = i.bury(ctx, recs[n], "TooLarge", errs[n])
+			errs[n] = i.bury(ctx, recs[n], metrics.TooLarge, errs[n])
 		}
 	}
 	return errs
@@ -209,7 +209,7 @@ func (i *Ingester) publish(ctx context.Context, recs []kafka.Record) []error {
 // Refuse writes a delivery that cannot be read to the dead letters, under its Slack id.
 // After nil it may be acknowledged.
 func (i *Ingester) Refuse(ctx context.Context, id string, payload []byte, cause error) error {
-	return i.bury(ctx, kafka.Record{Key: []byte(id), Value: payload, Time: i.Now()}, "Unreadable", cause)
+	return i.bury(ctx, kafka.Record{Key: []byte(id), Value: payload, Time: i.Now()}, metrics.Unreadable, cause)
 }
 
 // bury writes a dead letter and logs it; of one that is too large itself only its head is kept.

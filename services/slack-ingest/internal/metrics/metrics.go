@@ -9,7 +9,7 @@ type Metrics struct {
 	Published *prometheus.CounterVec
 	// LeftOut counts messages that are no feedback of this source, by reason.
 	LeftOut *prometheus.CounterVec
-	// DeadLetters counts what went to the dead letters, by reason.
+	// DeadLetters counts what went to the dead letters, by reason: TooLarge or Unreadable.
 	DeadLetters *prometheus.CounterVec
 	// PublishErrors counts events that Kafka did not acknowledge; they are read back later.
 	PublishErrors prometheus.Counter
@@ -31,15 +31,28 @@ type Metrics struct {
 	Swallowed prometheus.Counter
 }
 
-// New registers the metrics with r.
+// What went to the dead letters, and how events came.
+const (
+	TooLarge   = "TooLarge"   // an event that Kafka does not take
+	Unreadable = "Unreadable" // a delivery that cannot be read
+
+	Live     = "live"
+	Backfill = "backfill"
+)
+
+// New registers the metrics with r. Those that alerts and dashboard name are served as 0 for each known label from the
+// start, so that the first is seen as an increase.
 func New(r prometheus.Registerer) *Metrics {
 	counter := func(name, help string) prometheus.Counter {
 		c := prometheus.NewCounter(prometheus.CounterOpts{Name: "feedback_slack_" + name, Help: help})
 		r.MustRegister(c)
 		return c
 	}
-	vec := func(name, help, label string) *prometheus.CounterVec {
+	vec := func(name, help, label string, known ...string) *prometheus.CounterVec {
 		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "feedback_slack_" + name, Help: help}, []string{label})
+		for _, value := range known {
+			c.WithLabelValues(value)
+		}
 		r.MustRegister(c)
 		return c
 	}
@@ -47,9 +60,9 @@ func New(r prometheus.Registerer) *Metrics {
 	r.MustRegister(connected)
 	return &Metrics{
 		Connected:         connected,
-		Published:         vec("events_published_total", "Events that Kafka acknowledged.", "via"),
+		Published:         vec("events_published_total", "Events that Kafka acknowledged.", "via", Live, Backfill),
 		LeftOut:           vec("left_out_total", "Messages that are no feedback of this source.", "reason"),
-		DeadLetters:       vec("dead_letters_total", "What went to the dead letters.", "reason"),
+		DeadLetters:       vec("dead_letters_total", "What went to the dead letters.", "reason", TooLarge, Unreadable),
 		PublishErrors:     counter("publish_errors_total", "Events that Kafka did not acknowledge."),
 		AcksLate:          counter("acks_late_total", "Events not acknowledged to Slack within 2.5 s."),
 		SignatureFailures: counter("signature_failures_total", "HTTP requests with a wrong or old signature."),

@@ -37,6 +37,17 @@ const (
 	maxBody        = 16 << 20
 )
 
+// Endpoints, as Observe and Wait name them.
+const (
+	endpointSearch = "search"
+	endpointLookup = "lookup"
+	endpointRules  = "rules"
+	endpointStream = "stream"
+)
+
+// Limited are the endpoints that Wait names.
+var Limited = []string{endpointSearch, endpointLookup, endpointRules}
+
 // Options are what a Client needs.
 type Options struct {
 	// URL is where X's API is, such as https://api.x.com.
@@ -133,7 +144,7 @@ func (c *Client) Search(ctx context.Context, q Query) (*Answer, error) {
 		SortOrder: twitter.TweetSearchSortOrderRecency, MaxResults: q.Max, NextToken: q.Next,
 		SinceID: q.After.String(), UntilID: q.Until.String(), StartTime: q.From.UTC(),
 	}
-	return c.ask(ctx, "search", func(ctx context.Context) error {
+	return c.ask(ctx, endpointSearch, func(ctx context.Context) error {
 		_, err := c.api.TweetRecentSearch(ctx, q.Text, opts)
 		return err
 	})
@@ -147,7 +158,7 @@ func (c *Client) Lookup(ctx context.Context, ids []snowflake.ID) (*Answer, error
 		names[i] = id.String()
 	}
 	opts := twitter.TweetLookupOpts{TweetFields: fields, Expansions: expansions, UserFields: userFields}
-	return c.ask(ctx, "lookup", func(ctx context.Context) error {
+	return c.ask(ctx, endpointLookup, func(ctx context.Context) error {
 		_, err := c.api.TweetLookup(ctx, names, opts)
 		return err
 	})

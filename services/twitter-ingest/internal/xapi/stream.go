@@ -75,12 +75,12 @@ func (c *Client) DeleteRules(ctx context.Context, ids ...string) error {
 
 func (c *Client) rules(ctx context.Context, request func(context.Context) error) (rulesAnswer, error) {
 	var out rulesAnswer
-	a, err := c.raw(ctx, "rules", request)
+	a, err := c.raw(ctx, endpointRules, request)
 	if err != nil {
 		return out, err
 	}
 	if err := json.Unmarshal(a.body, &out); err != nil {
-		return out, malformed("rules", err)
+		return out, malformed(endpointRules, err)
 	}
 	return out, nil
 }
@@ -93,7 +93,7 @@ func (c *Client) Stream(ctx context.Context) (io.ReadCloser, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url+"/2/tweets/search/stream", nil)
 	if err != nil {
 		cancel(nil)
-		return nil, unreachable("stream", err)
+		return nil, unreachable(endpointStream, err)
 	}
 	q := req.URL.Query()
 	q.Set("tweet.fields", join(fields))
@@ -108,10 +108,10 @@ func (c *Client) Stream(ctx context.Context) (io.ReadCloser, error) {
 			err = cause
 		}
 		cancel(nil)
-		c.observe("stream", 0)
-		return nil, unreachable("stream", err)
+		c.observe(endpointStream, 0)
+		return nil, unreachable(endpointStream, err)
 	}
-	c.observe("stream", resp.StatusCode)
+	c.observe(endpointStream, resp.StatusCode)
 	if resp.StatusCode == http.StatusOK {
 		return body{resp.Body, cancel}, nil
 	}
