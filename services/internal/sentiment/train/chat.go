@@ -33,6 +33,20 @@ func chatTexts() ([]text, error) {
 	return texts, nil
 }
 
+// addChat adds to the card what the chat's model of a folder reaches on the chat's texts.
+func (c *card) addChat(folder string) error {
+	w, err := builtin.Load(folder)
+	if err != nil {
+		return err
+	}
+	texts, err := chatTexts()
+	if err != nil {
+		return err
+	}
+	c.figures = append(c.figures, newFigure("chat: texts of a product's chat, written to be measured on", judgeBuiltin(w, builtin.Chat.String(), texts)))
+	return nil
+}
+
 // printChat prints what each kind of model and VADER reach on the chat's texts.
 func printChat(ctx context.Context, out io.Writer, w *builtin.Weights, vader sentiment.Backend) error {
 	texts, err := chatTexts()

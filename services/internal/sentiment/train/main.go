@@ -118,12 +118,22 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 	if err := os.MkdirAll(o.out, 0o755); err != nil {
 		return err
 	}
-	files[cardFile] = []byte(c.markdown())
+	if err := write(o.out, files, out); err != nil {
+		return err
+	}
+	if err := c.addChat(o.out); err != nil {
+		return err
+	}
+	return write(o.out, map[string][]byte{cardFile: []byte(c.markdown())}, out)
+}
+
+// write writes files to a folder and says which.
+func write(folder string, files map[string][]byte, out io.Writer) error {
 	for _, name := range sorted(files) {
-		if err := os.WriteFile(filepath.Join(o.out, name), files[name], 0o644); err != nil { //nolint:gosec // weights are for all to read
+		if err := os.WriteFile(filepath.Join(folder, name), files[name], 0o644); err != nil { //nolint:gosec // weights are for all to read
 			return err
 		}
-		fmt.Fprintf(out, "%s: %d bytes\n", filepath.Join(o.out, name), len(files[name]))
+		fmt.Fprintf(out, "%s: %d bytes\n", filepath.Join(folder, name), len(files[name]))
 	}
 	return nil
 }

@@ -54,7 +54,7 @@ func TestTrainLearnsOwnTexts(t *testing.T) {
 		}
 	}
 	card := string(written[0][cardFile])
-	for _, want := range []string{"chat_ours", "2026-01-02", "Known weaknesses", "chat, each half by the other"} {
+	for _, want := range []string{"chat_ours", "2026-01-02", "Known weaknesses", "chat, each half by the other", "chat: texts of a product's chat, written to be measured on | 398 |"} {
 		if !strings.Contains(card, want) {
 			t.Errorf("the card has no %q:\n%s", want, card)
 		}
