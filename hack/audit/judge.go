@@ -88,17 +88,24 @@ func (w *world) ingested(id string) bool {
 	return w.deadKeys[id]
 }
 
-// judgeStrangers finds events that nobody said.
+// judgeStrangers finds events that nobody said, and tells of those that the fallback scored.
 func (w *world) judgeStrangers(l *Ledger) {
 	for _, id := range slices.Sorted(maps.Keys(w.events)) {
 		if w.offered[id] == nil {
 			l.find(Unasked, id, "", "it is in the feedback topic, and no person said it")
 		}
 	}
+	spare := 0
 	for _, id := range slices.Sorted(maps.Keys(w.scored)) {
+		if w.scored[id].spare {
+			spare++
+		}
 		if w.events[id] == nil {
 			l.find(Unasked, id, "", "it is in the scored topic and not in the feedback topic")
 		}
+	}
+	if spare > 0 {
+		l.find(Note, "fallback", "", "%d events were scored by the fallback, as the scorer's backend did not answer; each says so", spare)
 	}
 }
 

@@ -88,6 +88,7 @@ func (w *world) takeScored(m *manifest, r record) {
 		v.texts = append(v.texts, textOf{e.GetRevision(), hash(e.GetText())})
 		if !v.bears || e.GetRevision() > v.said {
 			v.bears, v.said, v.score = true, e.GetRevision(), s.GetSentiment() != nil && s.GetSentiment().Score != nil
+			v.spare = s.GetSentiment().GetFallback() != nil
 		}
 	}
 }

@@ -68,6 +68,7 @@ type verdict struct {
 	said    uint64 // the highest revision that is not a deletion
 	bears   bool
 	score   bool   // whether the said revision has a score
+	spare   bool   // whether it is the fallback's
 	routes  uint64 // bits of the routes that the top revision matches
 	unsure  uint64 // bits of the routes on which an earlier manifest says otherwise of the top revision
 	ever    uint64 // bits of the routes that any revision matched

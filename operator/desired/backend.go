@@ -21,11 +21,16 @@ func (e *environment) backend(s v1alpha1.Backend) {
 		e.llmBackend(*s.LLM)
 	case s.Builtin != nil:
 		e.set("SCORER_BACKEND", "builtin")
-		e.set("SCORER_ASSUME_LANGUAGE", s.Builtin.AssumeLanguage)
-		e.set("SCORER_BUILTIN_SLACK_KIND", string(s.Builtin.SlackKind))
-		e.set("SCORER_BUILTIN_X_KIND", string(s.Builtin.XKind))
-		e.set("SCORER_BUILTIN_NEUTRAL_TERMS", strings.Join(s.Builtin.NeutralTerms, ","))
+		e.builtin(*s.Builtin)
 	}
+}
+
+// builtin is how the built-in models score, as the backend or as its fallback.
+func (e *environment) builtin(b v1alpha1.BuiltinScorer) {
+	e.set("SCORER_ASSUME_LANGUAGE", b.AssumeLanguage)
+	e.set("SCORER_BUILTIN_SLACK_KIND", string(b.SlackKind))
+	e.set("SCORER_BUILTIN_X_KIND", string(b.XKind))
+	e.set("SCORER_BUILTIN_NEUTRAL_TERMS", strings.Join(b.NeutralTerms, ","))
 }
 
 // grpcBackend is which server scores.

@@ -36,6 +36,13 @@ func byModel() v1alpha1.Scorer {
 	}}}
 }
 
+func withFallback(s v1alpha1.Scorer) v1alpha1.Scorer {
+	s.Fallback = &v1alpha1.ScorerFallback{After: seconds(20), Builtin: &v1alpha1.BuiltinScorer{
+		AssumeLanguage: "en", SlackKind: v1alpha1.TextDev, XKind: v1alpha1.TextTweet, NeutralTerms: []string{"azure", "teams"},
+	}}
+	return s
+}
+
 // said is a variable in a line: its value, or where it is taken from.
 func said(v corev1.EnvVar) string {
 	switch {
@@ -78,6 +85,11 @@ func TestEachBackendIsToldItsSettings(t *testing.T) {
 		}}}, []string{
 			"SCORER_BACKEND=llm", "SCORER_LLM_ENDPOINT=http://ollama:11434/v1", "SCORER_LLM_MODEL=m", "SCORER_LLM_DAILY_BUDGET=50000",
 			"SCORER_LLM_TIMEOUT=30s", "SCORER_LLM_MAX_DOCUMENTS=1", "SCORER_LLM_CONCURRENCY=1",
+		}},
+		{"Azure with a fallback", withFallback(byAzure()), []string{
+			"SCORER_BACKEND=azure", "SCORER_AZURE_ENDPOINT=https://a.example", "SCORER_AZURE_API=Language", "SCORER_AZURE_TIMEOUT=10s",
+			"SCORER_AZURE_KEY<-Secret azure/key", "SCORER_FALLBACK=builtin", "SCORER_FALLBACK_AFTER=20s", "SCORER_ASSUME_LANGUAGE=en",
+			"SCORER_BUILTIN_SLACK_KIND=dev", "SCORER_BUILTIN_X_KIND=tweet", "SCORER_BUILTIN_NEUTRAL_TERMS=azure,teams",
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

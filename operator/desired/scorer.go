@@ -25,6 +25,7 @@ func scorer(p *v1alpha1.FeedbackPipeline, o Options) []client.Object {
 		requests:  requests("100m", "64Mi"),
 	}
 	w.env.backend(p.Spec.Scorer.Backend)
+	w.env.fallback(p.Spec.Scorer.Fallback)
 	w.env.set("GROUP_ID", scorerGroup(p))
 	w.env.set("START_OFFSET", string(p.Spec.StartOffset))
 	w.env.set("GRPC_LISTEN_ADDRESS", listen(grpcPort))

@@ -279,6 +279,11 @@ var rules = []struct {
 	{"keyword twice", edits{"spec.routes.0.match.keywords": "[a, a]"}, "Duplicate value"},
 	{"language in words", edits{"spec.routes.0.match.languages": "[the queen's]"}, "a language is a BCP 47 tag"},
 
+	{"fallback", edits{"spec.scorer": "{grpc: {address: 'a:1'}, fallback: {builtin: {neutralTerms: [azure]}, after: 30s}}"}, ""},
+	{"fallback of builtin", edits{"spec.scorer": "{builtin: {}, fallback: {builtin: {}}}"}, "builtin and vader are part of the scorer"},
+	{"fallback of vader", edits{"spec.scorer": "{vader: {}, fallback: {builtin: {}}}"}, "builtin and vader are part of the scorer"},
+	{"fallback of nothing", edits{"spec.scorer": "{grpc: {address: 'a:1'}, fallback: {}}"}, "fallback.builtin: Required value"},
+	{"fallback at once", edits{"spec.scorer": "{grpc: {address: 'a:1'}, fallback: {builtin: {}, after: 0s}}"}, "after must be a duration from 1s to 1h"},
 	{"shadow", edits{"spec.scorer": "{builtin: {}, shadow: {vader: {}}}"}, ""},
 	{"shadow of the scorer's kind", edits{"spec.scorer": "{builtin: {}, shadow: {builtin: {slackKind: dev}, replicas: 2, startOffset: Earliest}}"}, ""},
 	{"shadow of the default scorer", edits{"spec.scorer": "{shadow: {vader: {}}}"}, "a scorer has exactly one backend"},

@@ -38,6 +38,7 @@ var examples = map[string]string{
 	"spec.scorer.llm.credentialsSecretRef.name":                `name: openai`,
 	"spec.scorer.llm.tls.caRef.name":                           `name: llm-ca`,
 	"spec.scorer.llm.tls.clientCertificateSecretRef.name":      `name: llm-client`,
+	"spec.scorer.fallback.builtin":                             `builtin: {}`,
 	"spec.scorer.grpc.address":                                 `address: scorer.nlp:9090`,
 	"spec.scorer.grpc.tls.caRef.name":                          `name: nlp-ca`,
 	"spec.scorer.grpc.tls.clientCertificateSecretRef.name":     `name: nlp-client`,

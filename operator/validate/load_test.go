@@ -72,7 +72,7 @@ func TestLoadRefuses(t *testing.T) {
 			`spec.routs: unknown field; did you mean "routes"?`, "spec.routes: is missing; write it, for example routes: [{name: negative, match: {scoreBelow: 0.3}, "}},
 		{"case of a field", edits{"spec.kafka.bootstrapservers": "[a:1]"}, []string{`spec.kafka.bootstrapservers: unknown field; did you mean "bootstrapServers"?`}},
 		{"field in a list", edits{"spec.sources.0.slack.chanel": "x"}, []string{`spec.sources[0].slack.chanel: unknown field; did you mean "channels"?`}},
-		{"field of nothing known", edits{"spec.scorer": "{vader: {}, zzz: 1}"}, []string{"spec.scorer.zzz: unknown field; use one of autoscaling, azure, builtin, grpc, llm, replicas, shadow, vader"}},
+		{"field of nothing known", edits{"spec.scorer": "{vader: {}, zzz: 1}"}, []string{"spec.scorer.zzz: unknown field; use one of autoscaling, azure, builtin, fallback, grpc, llm, replicas, shadow, vader"}},
 		{"unknown metadata", edits{"metadata.lables": "{a: b}"}, []string{"metadata.lables: unknown field"}},
 		{"threshold of 3", edits{"spec.routes.0.match.scoreBelow": "3"}, []string{"spec.routes[0].match.scoreBelow: 3: should be less than or equal to 1"}},
 		{"no source", edits{"spec.sources": "[]"}, []string{"spec.sources: is empty; write it, for example sources: [{name: community, slack: {channels: [feedback], "}},

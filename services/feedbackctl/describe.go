@@ -33,7 +33,11 @@ func (e entry) describe() string {
 	case *feedbackv1.Event:
 		return describeEvent(v, v.GetLanguage(), "")
 	case *feedbackv1.ScoredEvent:
-		return describeEvent(v.GetEvent(), v.GetSentiment().GetLanguage().GetTag(), verdict(v.GetSentiment()))
+		line := describeEvent(v.GetEvent(), v.GetSentiment().GetLanguage().GetTag(), verdict(v.GetSentiment()))
+		if f := v.GetSentiment().GetFallback(); f != nil {
+			line += "  (fallback: " + f.GetBackend() + " did not answer)"
+		}
+		return line
 	case *feedbackv1.Notification:
 		return describeNotification(v)
 	case *feedbackv1.SourceState:

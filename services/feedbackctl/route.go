@@ -211,6 +211,9 @@ func printReport(w io.Writer, report routeReport) error {
 	} else {
 		fmt.Fprintf(&b, "%s (language %s, %s)\n", strings.TrimSpace(fmt.Sprintf("score %.4f %s", *s.Score, s.Label)), s.Language, s.Model)
 	}
+	if f := s.Fallback; f != nil {
+		fmt.Fprintf(&b, "by the fallback: %s has not answered since %s\n", f.Backend, f.Since)
+	}
 	if src := report.Source; src != nil {
 		verdict := "takes it in"
 		if !src.Ingested {

@@ -45,7 +45,8 @@ none. It answers a line for each, in their order, as soon as it has one.
 
 With -o json a line is an object: score (0 very negative, 1 very positive; absent where the
 text could not be scored), label, language, confidence of the language, model, and for a
-text without a score reason and detail. How far to trust it: docs/scoring.md. With -o tsv it is score<TAB>label<TAB>language; the
+text without a score reason and detail; fallback, with backend, reason and since, where a server's own
+backend did not answer and another one scored. How far to trust it: docs/scoring.md. With -o tsv it is score<TAB>label<TAB>language; the
 score and the label of a text without a score are empty.
 
 It scores in its own process, as the sentiment-scorer does, or asks a server of

@@ -4,6 +4,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
 )
@@ -17,6 +18,26 @@ type scoreLine struct {
 	Model      string   `json:"model"`
 	Reason     string   `json:"reason,omitempty"`
 	Detail     string   `json:"detail,omitempty"`
+	// Fallback is set where a server scored in place of its own backend.
+	Fallback *fallbackLine `json:"fallback,omitempty"`
+}
+
+// fallbackLine is which backend did not answer.
+type fallbackLine struct {
+	Backend string `json:"backend"`
+	Reason  string `json:"reason,omitempty"`
+	Since   string `json:"since,omitempty"`
+}
+
+func newFallbackLine(f *feedbackv1.Fallback) *fallbackLine {
+	if f == nil {
+		return nil
+	}
+	l := &fallbackLine{Backend: f.GetBackend(), Reason: f.GetReason()}
+	if f.GetSince().IsValid() {
+		l.Since = f.GetSince().AsTime().Format(time.RFC3339)
+	}
+	return l
 }
 
 func sentimentWriter(output string) func(io.Writer, *feedbackv1.Sentiment) error {
@@ -41,7 +62,7 @@ func sentimentWriter(output string) func(io.Writer, *feedbackv1.Sentiment) error
 // append appends the line of a text with a score, as writeJSON writes it, for a fifth of what that costs. It is false for
 // what writeJSON has to write: a text without a score, and what needs escapes or exponents.
 func (l *scoreLine) append(b []byte) ([]byte, bool) {
-	if l.Score == nil || l.Reason != "" || l.Detail != "" || !plainNumber(*l.Score) || !plainNumber(l.Confidence) ||
+	if l.Score == nil || l.Reason != "" || l.Detail != "" || l.Fallback != nil || !plainNumber(*l.Score) || !plainNumber(l.Confidence) ||
 		!plainWord(l.Label) || !plainWord(l.Language) || !plainWord(l.Model) {
 		return b, false
 	}
@@ -71,7 +92,7 @@ func plainWord(s string) bool {
 func newScoreLine(s *feedbackv1.Sentiment) scoreLine {
 	return scoreLine{
 		Score: s.Score, Label: labelWord(s), Language: s.GetLanguage().GetTag(), Confidence: s.GetLanguage().GetConfidence(),
-		Model: s.GetModel(), Reason: reasonWord(s), Detail: s.GetUnscoredDetail(),
+		Model: s.GetModel(), Reason: reasonWord(s), Detail: s.GetUnscoredDetail(), Fallback: newFallbackLine(s.GetFallback()),
 	}
 }
 

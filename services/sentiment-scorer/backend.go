@@ -122,8 +122,13 @@ func (c *config) open(ledger *tokens.Ledger, reg prometheus.Registerer) (sentime
 	case llm.Name:
 		return c.LLM.open(c.AssumeLanguage, ledger, newLLMMetrics(reg, ledger).count)
 	}
+	return c.openOwn(c.Backend)
+}
+
+// openOwn returns one of the backends that are part of the scorer.
+func (c *config) openOwn(name string) (sentiment.Backend, error) {
 	b := c.Builtin
-	return sentiment.Open(c.Backend, sentiment.Options{
+	return sentiment.Open(name, sentiment.Options{
 		AssumeLanguage: c.AssumeLanguage, SlackKind: b.SlackKind, XKind: b.XKind, NeutralTerms: b.NeutralTerms, Weights: b.Weights,
 	})
 }

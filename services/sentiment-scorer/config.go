@@ -28,6 +28,8 @@ type config struct {
 	GRPC    grpcConfig    `envPrefix:"SCORER_GRPC_"`
 	Azure   azureConfig   `envPrefix:"SCORER_AZURE_"`
 	LLM     llmConfig     `envPrefix:"SCORER_LLM_"`
+	// Fallback scores while Backend does not answer.
+	Fallback fallbackConfig `envPrefix:"SCORER_"`
 	// AssumeLanguage is the language of a text of which neither its source nor the detector
 	// knows it; none for not assuming any.
 	AssumeLanguage string `env:"SCORER_ASSUME_LANGUAGE" envDefault:"en" help:"BCP 47 tag taken where neither the source nor the detector knows the language and the script allows it; none to take none"`
@@ -41,7 +43,7 @@ type config struct {
 
 // Validate reports every field that is wrong.
 func (c *config) Validate() error {
-	errs := []error{c.Kafka.Validate(), c.validateBackend()}
+	errs := []error{c.Kafka.Validate(), c.validateBackend(), c.validateFallback()}
 	if _, err := sentiment.AssumedLanguage(c.AssumeLanguage); err != nil {
 		errs = append(errs, run.Invalid("SCORER_ASSUME_LANGUAGE", c.AssumeLanguage, "use a BCP 47 tag such as en, or none"))
 	}

@@ -66,6 +66,9 @@ func start(ctx context.Context, p *run.Process, cfg *config) error {
 	reporter := health.New(cfg.component(), cfg.Instance)
 
 	work := p.Work()
+	if backend, err = cfg.withFallback(work, backend, reporter); err != nil {
+		return err
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	if cfg.Shadow == "" {
 		p.Ready("grpc", errStarting)

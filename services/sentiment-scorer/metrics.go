@@ -16,6 +16,7 @@ import (
 type metrics struct {
 	scored   *prometheus.CounterVec
 	unscored *prometheus.CounterVec
+	fallback prometheus.Counter
 	size     *prometheus.HistogramVec
 	duration *prometheus.HistogramVec
 	age      prometheus.Histogram
@@ -33,6 +34,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		unscored: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "feedback_unscored_total", Help: "Texts that got none, by reason and language.",
 		}, []string{"reason", "language"}),
+		fallback: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "feedback_fallback_scored_total", Help: "Texts that a fallback scored, or left unscored, as the pipeline's backend did not answer.",
+		}),
 		size: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "feedback_score_batch_texts", Help: "Texts in a batch that was scored, by where it came from.",
 			Buckets: prometheus.ExponentialBuckets(1, 4, 6),
@@ -66,12 +70,15 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			m.unscored.WithLabelValues(word(name, "UNSCORED_REASON_"), sentiment.Undetermined)
 		}
 	}
-	reg.MustRegister(m.scored, m.unscored, m.size, m.duration, m.age, m.since, m.leftOut)
+	reg.MustRegister(m.scored, m.unscored, m.fallback, m.size, m.duration, m.age, m.since, m.leftOut)
 	return m
 }
 
 // count counts one sentiment.
 func (m *metrics) count(s *feedbackv1.Sentiment) {
+	if s.GetFallback() != nil {
+		m.fallback.Inc()
+	}
 	language := languageLabel(s.GetLanguage().GetTag())
 	if s.Score == nil {
 		m.unscored.WithLabelValues(word(s.GetUnscoredReason().String(), "UNSCORED_REASON_"), language).Inc()

@@ -104,6 +104,9 @@ func (l line) text() string {
 	if e.GetParent() != nil {
 		marks = append(marks, "[reply]")
 	}
+	if l.scored.GetSentiment().GetFallback() != nil {
+		marks = append(marks, "[fallback]")
+	}
 	if s := l.scored.GetSentiment(); s != nil && s.Score == nil && !e.GetDeleted() {
 		reason := strings.ToLower(strings.TrimPrefix(s.GetUnscoredReason().String(), "UNSCORED_REASON_"))
 		marks = append(marks, "[unscored: "+strings.ReplaceAll(reason, "_", " ")+"]")

@@ -40,9 +40,15 @@ func (m *Manifest) UseSimulator(base string) (shortened []string) {
 			m.simulate(ref.Name, map[string]string{ref.BearerTokenKey: simulatedBearerToken})
 		}
 	}
-	if a := m.Pipeline.Spec.Scorer.Azure; a != nil {
-		a.Endpoint = base
-		m.simulate(a.CredentialsSecretRef.Name, map[string]string{a.CredentialsSecretRef.Key: simulatedAzureKey})
+	azure := []*v1alpha1.AzureScorer{m.Pipeline.Spec.Scorer.Azure}
+	if s := m.Pipeline.Spec.Scorer.Shadow; s != nil {
+		azure = append(azure, s.Azure)
+	}
+	for _, a := range azure {
+		if a != nil {
+			a.Endpoint = base
+			m.simulate(a.CredentialsSecretRef.Name, map[string]string{a.CredentialsSecretRef.Key: simulatedAzureKey})
+		}
 	}
 	if l := m.Pipeline.Spec.Scorer.LLM; l != nil {
 		l.Endpoint, l.TLS = base+modelPath(l.Endpoint), nil

@@ -4,8 +4,13 @@ package v1alpha1
 //
 // +kubebuilder:validation:XValidation:rule="[has(self.builtin), has(self.vader), has(self.grpc), has(self.azure), has(self.llm)].filter(set, set).size() == 1",message="a scorer has exactly one backend; set one of builtin, vader, grpc, azure, llm, for example builtin: {}, or leave out scorer for the default"
 // +kubebuilder:validation:XValidation:rule="!(has(self.replicas) && has(self.autoscaling))",message="a scorer has replicas or autoscaling, not both; remove one"
+// +kubebuilder:validation:XValidation:rule="!has(self.fallback) || !(has(self.builtin) || has(self.vader))",message="builtin and vader are part of the scorer and always answer; remove fallback"
 type Scorer struct {
 	Backend `json:",inline"`
+
+	// What scores while the backend does not answer. Default: nothing, and events wait.
+	// +optional
+	Fallback *ScorerFallback `json:"fallback,omitempty"`
 
 	// Replicas of the scorer, 1 to 1000. More than there are partitions stand idle. Default: left to the Deployment (1)
 	// or to an autoscaler.

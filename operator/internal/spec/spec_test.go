@@ -44,7 +44,7 @@ func TestEveryReason(t *testing.T) {
 	if len(reasons) < 30 {
 		t.Fatalf("found %d reasons, want more than 30", len(reasons))
 	}
-	components := map[string]bool{"TokenRefused": true, "BudgetSpent": true, "ChannelArchived": true, "HandlerFailed": true}
+	components := map[string]bool{"TokenRefused": true, "BudgetSpent": true, "ChannelArchived": true, "HandlerFailed": true, "BackendNotAnswering": true}
 	told := map[string]bool{}
 	for _, c := range cases.All {
 		told[c.Reason] = true

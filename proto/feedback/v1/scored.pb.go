@@ -271,8 +271,10 @@ type Sentiment struct {
 	UnscoredReason UnscoredReason `protobuf:"varint,5,opt,name=unscored_reason,json=unscoredReason,proto3,enum=feedback.v1.UnscoredReason" json:"unscored_reason,omitempty"`
 	// The same in words, for people.
 	UnscoredDetail string `protobuf:"bytes,6,opt,name=unscored_detail,json=unscoredDetail,proto3" json:"unscored_detail,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Set where the pipeline's backend did not answer, so that another one scored in its place; `model` names that one.
+	Fallback      *Fallback `protobuf:"bytes,7,opt,name=fallback,proto3" json:"fallback,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Sentiment) Reset() {
@@ -347,6 +349,77 @@ func (x *Sentiment) GetUnscoredDetail() string {
 	return ""
 }
 
+func (x *Sentiment) GetFallback() *Fallback {
+	if x != nil {
+		return x.Fallback
+	}
+	return nil
+}
+
+// Fallback is which backend did not answer, so that another one scored in its place.
+type Fallback struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the backend that did not answer, such as `azure`.
+	Backend string `protobuf:"bytes,1,opt,name=backend,proto3" json:"backend,omitempty"`
+	// What became of asking it, in words, for people; never a secret.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Since when it had not answered, by the scorer's clock.
+	Since         *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=since,proto3" json:"since,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Fallback) Reset() {
+	*x = Fallback{}
+	mi := &file_feedback_v1_scored_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Fallback) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Fallback) ProtoMessage() {}
+
+func (x *Fallback) ProtoReflect() protoreflect.Message {
+	mi := &file_feedback_v1_scored_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Fallback.ProtoReflect.Descriptor instead.
+func (*Fallback) Descriptor() ([]byte, []int) {
+	return file_feedback_v1_scored_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Fallback) GetBackend() string {
+	if x != nil {
+		return x.Backend
+	}
+	return ""
+}
+
+func (x *Fallback) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Fallback) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
 // Language is a text's language and how sure the detector is.
 type Language struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -362,7 +435,7 @@ type Language struct {
 
 func (x *Language) Reset() {
 	*x = Language{}
-	mi := &file_feedback_v1_scored_proto_msgTypes[2]
+	mi := &file_feedback_v1_scored_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -374,7 +447,7 @@ func (x *Language) String() string {
 func (*Language) ProtoMessage() {}
 
 func (x *Language) ProtoReflect() protoreflect.Message {
-	mi := &file_feedback_v1_scored_proto_msgTypes[2]
+	mi := &file_feedback_v1_scored_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -387,7 +460,7 @@ func (x *Language) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Language.ProtoReflect.Descriptor instead.
 func (*Language) Descriptor() ([]byte, []int) {
-	return file_feedback_v1_scored_proto_rawDescGZIP(), []int{2}
+	return file_feedback_v1_scored_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Language) GetTag() string {
@@ -419,15 +492,20 @@ const file_feedback_v1_scored_proto_rawDesc = "" +
 	"\vScoredEvent\x12(\n" +
 	"\x05event\x18\x01 \x01(\v2\x12.feedback.v1.EventR\x05event\x124\n" +
 	"\tsentiment\x18\x02 \x01(\v2\x16.feedback.v1.SentimentR\tsentiment\x127\n" +
-	"\tscored_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\bscoredAt\"\x92\x02\n" +
+	"\tscored_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\bscoredAt\"\xc5\x02\n" +
 	"\tSentiment\x12\x19\n" +
 	"\x05score\x18\x01 \x01(\x01H\x00R\x05score\x88\x01\x01\x12(\n" +
 	"\x05label\x18\x02 \x01(\x0e2\x12.feedback.v1.LabelR\x05label\x121\n" +
 	"\blanguage\x18\x03 \x01(\v2\x15.feedback.v1.LanguageR\blanguage\x12\x14\n" +
 	"\x05model\x18\x04 \x01(\tR\x05model\x12D\n" +
 	"\x0funscored_reason\x18\x05 \x01(\x0e2\x1b.feedback.v1.UnscoredReasonR\x0eunscoredReason\x12'\n" +
-	"\x0funscored_detail\x18\x06 \x01(\tR\x0eunscoredDetailB\b\n" +
-	"\x06_score\"q\n" +
+	"\x0funscored_detail\x18\x06 \x01(\tR\x0eunscoredDetail\x121\n" +
+	"\bfallback\x18\a \x01(\v2\x15.feedback.v1.FallbackR\bfallbackB\b\n" +
+	"\x06_score\"n\n" +
+	"\bFallback\x12\x18\n" +
+	"\abackend\x18\x01 \x01(\tR\abackend\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x120\n" +
+	"\x05since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"q\n" +
 	"\bLanguage\x12\x10\n" +
 	"\x03tag\x18\x01 \x01(\tR\x03tag\x12\x1e\n" +
 	"\n" +
@@ -464,30 +542,33 @@ func file_feedback_v1_scored_proto_rawDescGZIP() []byte {
 }
 
 var file_feedback_v1_scored_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_feedback_v1_scored_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_feedback_v1_scored_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_feedback_v1_scored_proto_goTypes = []any{
 	(Label)(0),                    // 0: feedback.v1.Label
 	(LanguageOrigin)(0),           // 1: feedback.v1.LanguageOrigin
 	(UnscoredReason)(0),           // 2: feedback.v1.UnscoredReason
 	(*ScoredEvent)(nil),           // 3: feedback.v1.ScoredEvent
 	(*Sentiment)(nil),             // 4: feedback.v1.Sentiment
-	(*Language)(nil),              // 5: feedback.v1.Language
-	(*Event)(nil),                 // 6: feedback.v1.Event
-	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
+	(*Fallback)(nil),              // 5: feedback.v1.Fallback
+	(*Language)(nil),              // 6: feedback.v1.Language
+	(*Event)(nil),                 // 7: feedback.v1.Event
+	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
 }
 var file_feedback_v1_scored_proto_depIdxs = []int32{
-	6, // 0: feedback.v1.ScoredEvent.event:type_name -> feedback.v1.Event
+	7, // 0: feedback.v1.ScoredEvent.event:type_name -> feedback.v1.Event
 	4, // 1: feedback.v1.ScoredEvent.sentiment:type_name -> feedback.v1.Sentiment
-	7, // 2: feedback.v1.ScoredEvent.scored_at:type_name -> google.protobuf.Timestamp
+	8, // 2: feedback.v1.ScoredEvent.scored_at:type_name -> google.protobuf.Timestamp
 	0, // 3: feedback.v1.Sentiment.label:type_name -> feedback.v1.Label
-	5, // 4: feedback.v1.Sentiment.language:type_name -> feedback.v1.Language
+	6, // 4: feedback.v1.Sentiment.language:type_name -> feedback.v1.Language
 	2, // 5: feedback.v1.Sentiment.unscored_reason:type_name -> feedback.v1.UnscoredReason
-	1, // 6: feedback.v1.Language.origin:type_name -> feedback.v1.LanguageOrigin
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	5, // 6: feedback.v1.Sentiment.fallback:type_name -> feedback.v1.Fallback
+	8, // 7: feedback.v1.Fallback.since:type_name -> google.protobuf.Timestamp
+	1, // 8: feedback.v1.Language.origin:type_name -> feedback.v1.LanguageOrigin
+	9, // [9:9] is the sub-list for method output_type
+	9, // [9:9] is the sub-list for method input_type
+	9, // [9:9] is the sub-list for extension type_name
+	9, // [9:9] is the sub-list for extension extendee
+	0, // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_feedback_v1_scored_proto_init() }
@@ -503,7 +584,7 @@ func file_feedback_v1_scored_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_feedback_v1_scored_proto_rawDesc), len(file_feedback_v1_scored_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   3,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -283,6 +283,9 @@ func rating(s *feedbackv1.Sentiment) string {
 	if tag := s.GetLanguage().GetTag(); tag != "" && tag != "und" {
 		parts = append(parts, inline(tag, 35))
 	}
+	if f := s.GetFallback(); f != nil {
+		parts = append(parts, "by the fallback: "+inline(f.GetBackend(), nameChars)+" did not answer")
+	}
 	return strings.Join(parts, " · ")
 }
 

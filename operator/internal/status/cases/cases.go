@@ -126,6 +126,8 @@ func shadowLacks(reason string) func(*v1alpha1.FeedbackPipeline, *status.Observa
 var All = []Case{
 	{v1alpha1.ConditionReady, status.ReasonFlowing, "feedback flows", well},
 	{v1alpha1.ConditionReady, status.ReasonDegraded, "it flows, but late or in part: the message says what is degraded", says(x, v1alpha1.SourceDegraded, "BudgetSpent")},
+	{v1alpha1.ConditionReady, status.ReasonDegraded, "with ScoredByFallback in its message: the [fallback](../backends.md#fallback) scores, as the scorer's backend does not answer", says(desired.SentimentScorer, v1alpha1.SourceDegraded, "ScoredByFallback")},
+	{v1alpha1.ConditionReady, "BackendNotAnswering", "or another word of the scorer that has **failed**: nothing is scored, and events wait; the message has the remedy", says(desired.SentimentScorer, v1alpha1.SourceFailed, "BackendNotAnswering")},
 	{v1alpha1.ConditionReady, status.ReasonSuspended, "`spec.suspend` is set; `WorkloadsReady` is True once all replicas have gone", suspended},
 	{v1alpha1.ConditionReady, status.ReasonStuck, "the scorer's group has lag and has committed nothing for 2 minutes: see the scorer's log", func(_ *v1alpha1.FeedbackPipeline, o *status.Observation) {
 		o.Flow.Groups[0] = status.Group{ID: "feedback.azure.sentiment-scorer", Lag: 9, Stuck: now.Add(-status.StuckAfter)}

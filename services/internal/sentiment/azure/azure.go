@@ -267,7 +267,11 @@ func (b *Backend) post(ctx context.Context, path string, body, out any) error {
 	if !runtime.HasStatusCode(answer, http.StatusOK) {
 		return runtime.NewResponseError(answer)
 	}
-	return runtime.UnmarshalAsJSON(answer, out)
+	if err := runtime.UnmarshalAsJSON(answer, out); err != nil {
+		return err
+	}
+	sentiment.Progress(ctx)
+	return nil
 }
 
 // explain says in one line what an error means and what to do.

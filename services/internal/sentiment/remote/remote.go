@@ -186,6 +186,7 @@ func (b *Backend) request(ctx context.Context, documents []sentiment.Document) (
 			return nil, fmt.Errorf("sentiment %d of %d: %w", i+1, len(sentiments), err)
 		}
 	}
+	sentiment.Progress(ctx)
 	return sentiments, nil
 }
 
