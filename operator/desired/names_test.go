@@ -21,9 +21,9 @@ func TestNames(t *testing.T) {
 			t.Errorf("%s is named %q: %v", who, name, reasons)
 		}
 	}
-	names := []string{"a", "a-b", "b-c", "c", "a-b-c", "scorer", "notifier", "metrics", "a-scorer", "source", long, long[:62], long[:54] + "-b", long[:53] + "-b"}
+	names := []string{"a", "a-b", "b-c", "c", "a-b-c", "scorer", "notifier", "metrics", "a-scorer", "shadow", "a-shadow", "source", long, long[:62], long[:54] + "-b", long[:53] + "-b"}
 	for _, pipeline := range names {
-		for _, component := range []string{"scorer", "notifier", "metrics"} {
+		for _, component := range []string{"scorer", "shadow", "notifier", "metrics"} {
 			claim(desired.ComponentName(pipeline, component), "component "+pipeline+"/"+component)
 		}
 		for _, source := range append([]string{"1"}, names...) {

@@ -251,3 +251,25 @@ func TestTopKeepsTheFurthest(t *testing.T) {
 }
 
 func topOf(n int) top { return top{n: n} }
+
+// TestTheShadowsTopicAndGroup: the other commands know them by their short names, and a pipeline without a shadow has none.
+func TestTheShadowsTopicAndGroup(t *testing.T) {
+	b := newBroker(t, append([]string{shadowTopic}, shortNames...)...)
+	b.write(said{topic: "shadow", id: "1", text: "awful", language: "en", score: 0.1, at: time.Now()}.record(t), nil)
+	b.write(feedback.EventRecord(testPrefix+".feedback", feedback.Protobuf, &feedbackv1.Event{Id: "1", Text: "awful"}))
+	if got := b.run("tail", "shadow", "--no-follow", "--below", "0.2").ok(t).out; !strings.Contains(got, "awful") {
+		t.Errorf("tail shadow: stdout %q, want the text", got)
+	}
+	if got := b.run("replay", "--group", "shadow", "--to", "earliest", "--create", "--yes").ok(t).err; !strings.Contains(got, testPrefix+".shadow-scorer") {
+		t.Errorf("replay --group shadow says %q, want it of %s.shadow-scorer", got, testPrefix)
+	}
+	got := b.run("topics").ok(t).out
+	for _, want := range []string{testPrefix + ".shadow ", testPrefix + ".shadow-scorer"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("topics has no %q:\n%s", want, got)
+		}
+	}
+	if got := newBroker(t, shortNames...).run("topics").ok(t).out; strings.Contains(got, "shadow") {
+		t.Errorf("topics of a pipeline without a shadow:\n%s", got)
+	}
+}

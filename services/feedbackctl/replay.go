@@ -27,8 +27,8 @@ func (a *app) replayCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "replay --group name --to where",
 		Short: "Have a consumer group read again from an earlier point",
-		Long: `replay sets the offsets from which a consumer group reads on: the scorer's, a route's, or
-any group's by its full name. It shows for each partition how many records will be read again,
+		Long: `replay sets the offsets from which a consumer group reads on: the scorer's, its shadow's, a route's,
+or any group's by its full name. It shows for each partition how many records will be read again,
 or passed over unread, and asks, unless --yes is given. With -o json a line is an object for each
 partition: group, topic, partition, committed (-1: nothing), target, again, passed.
 
@@ -64,7 +64,7 @@ Old news is not told again:
 	}
 	r.connection = a.connectionFlags(cmd)
 	f := cmd.Flags()
-	f.StringVar(&r.group, "group", "", "scorer, notifier/<route> or a group's full name (required)")
+	f.StringVar(&r.group, "group", "", "scorer, shadow, notifier/<route> or a group's full name (required)")
 	f.StringVar(&r.to, "to", "", "where to: an age, a time, earliest, latest, or <partition>:<offset>,... (required)")
 	f.StringVar(&r.topic, "topic", "", "topic that the group reads (default: known for the pipeline's groups, else where it has committed)")
 	f.BoolVar(&r.create, "create", false, "a group that has committed nothing yet is meant: its first start will begin there")
@@ -72,7 +72,7 @@ Old news is not told again:
 	f.BoolVarP(&r.yes, "yes", "y", false, "don't ask")
 	f.StringVarP(&r.output, "output", "o", "text", "text or json")
 	complete(cmd, "output", "text", "json")
-	complete(cmd, "group", "scorer", "notifier/")
+	complete(cmd, "group", "scorer", shadowTopic, "notifier/")
 	complete(cmd, "to", "2h", "24h", "earliest", "latest")
 	return cmd
 }

@@ -49,7 +49,7 @@ func (r *replaying) target() (target, error) {
 func (r *replaying) fullGroup() (string, error) {
 	route, isRoute := strings.CutPrefix(r.group, "notifier/")
 	switch {
-	case r.group != "scorer" && !isRoute:
+	case r.group != "scorer" && r.group != shadowTopic && !isRoute:
 		return r.group, nil
 	case r.prefix == "":
 		return "", usagef("--group %s: the prefix of the pipeline's groups is not known: give --prefix, or set FEEDBACK_PREFIX, or give the group's full name", r.group)
@@ -57,6 +57,8 @@ func (r *replaying) fullGroup() (string, error) {
 		return "", usagef("--group %s: name the route, as in notifier/negative", r.group)
 	case isRoute:
 		return r.prefix + ".notifier." + route, nil
+	case r.group == shadowTopic:
+		return r.prefix + ".shadow-scorer", nil
 	}
 	return r.prefix + ".sentiment-scorer", nil
 }

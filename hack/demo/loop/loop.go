@@ -203,7 +203,11 @@ func (l *Loop) startPipeline(ctx context.Context) (err error) {
 	}
 	var names []string
 	for _, p := range l.pipeline.Processes() {
-		names = append(names, p.Image)
+		name := p.Image
+		if p.Deployment == desired.ComponentName(l.manifest.Pipeline.Name, "shadow") {
+			name += " (shadow)"
+		}
+		names = append(names, name)
 	}
 	defer l.out.say("Look inside: bin/feedbackctl topics --kafka %s --prefix %s", l.plan.Kafka["KAFKA_BOOTSTRAP_SERVERS"], desired.Prefix(l.manifest.Pipeline))
 	l.out.say("Pipeline %s/%s: %s; logs in %s", l.manifest.Pipeline.Namespace, l.manifest.Pipeline.Name, strings.Join(names, ", "), l.logDir())

@@ -3,6 +3,8 @@
 package acl
 
 import (
+	"bytes"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,28 +14,51 @@ import (
 	"github.com/feedback-pipelines/feedback-pipelines/hack/demo/loop"
 	"github.com/feedback-pipelines/feedback-pipelines/hack/kafka/broker"
 	"github.com/feedback-pipelines/feedback-pipelines/hack/local/executor"
+	"github.com/feedback-pipelines/feedback-pipelines/operator/desired"
 )
 
 // rate is what Slack takes in cards, so that what a missing ACL held up is soon told.
 const rate = 4
 
-// itself is the user of a program's own name.
-func itself(program string) string { return program }
+// itself is the user of a program's own name; the scorer's shadow, which is the same program, has one of its own.
+func itself(deployment, program string) string {
+	if strings.HasSuffix(deployment, "-shadow") {
+		return desired.ShadowScorer
+	}
+	return program
+}
 
-// run starts the demo's pipeline with people who talk, each program as its user.
-func (g *guarded) run(t *testing.T, user func(program string) string) *loop.Loop {
+// shadowed is the demo's manifest with a shadow of the scorer, in a folder with its Secrets.
+func shadowed(t *testing.T, root string) string {
+	t.Helper()
+	folder := t.TempDir()
+	for _, name := range []string{"pipeline.yaml", "secrets.yaml"} {
+		text, err := os.ReadFile(filepath.Join(root, "hack/demo", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = bytes.Replace(text, []byte("    builtin: {}\n"), []byte("    builtin: {}\n    shadow: {vader: {}}\n"), 1)
+		if err := os.WriteFile(filepath.Join(folder, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return filepath.Join(folder, "pipeline.yaml")
+}
+
+// run starts the demo's pipeline, with a shadow, and people who talk, each program as its user.
+func (g *guarded) run(t *testing.T, user func(deployment, program string) string) *loop.Loop {
 	t.Helper()
 	root, err := broker.Root()
 	if err != nil {
 		t.Fatal(err)
 	}
 	l, err := loop.Start(t.Context(), loop.Options{
-		Manifest: filepath.Join(root, "hack/demo/pipeline.yaml"), Corpus: filepath.Join(root, "hack/demo/corpus.tsv"),
+		Manifest: shadowed(t, root), Corpus: filepath.Join(root, "hack/demo/corpus.tsv"),
 		Bin: filepath.Join(root, "bin"), DataDir: t.TempDir(), Kafka: g.Bootstrap(), Rate: rate, Seed: 1, Quiet: true,
 		Adapt: func(plan *executor.Plan, _ string) error {
 			for i, p := range plan.Programs {
 				env := slices.DeleteFunc(slices.Clone(p.Env), func(v string) bool { return strings.HasPrefix(v, "KAFKA_") })
-				for name, value := range g.settings(user(p.Image)) {
+				for name, value := range g.settings(user(p.Deployment, p.Image)) {
 					env = append(env, name+"="+value)
 				}
 				plan.Programs[i].Env = env

@@ -178,6 +178,8 @@ func (g *guarded) checkReader(t *testing.T) {
 		{"tail", "notifications", "--prefix", prefix, "--no-follow"},
 		{"tail", "dead-letters", "--prefix", prefix, "--no-follow"},
 		{"tail", "state", "--prefix", prefix, "--no-follow"},
+		{"tail", "shadow", "--prefix", prefix, "--no-follow"},
+		{"compare", "--prefix", prefix},
 	} {
 		out, err := g.feedbackctl(t, "reader", args...)
 		if err != nil {

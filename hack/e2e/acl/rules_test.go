@@ -19,6 +19,7 @@ import (
 	"github.com/feedback-pipelines/feedback-pipelines/hack/e2e/e2etest"
 	"github.com/feedback-pipelines/feedback-pipelines/hack/kafka/broker"
 	"github.com/feedback-pipelines/feedback-pipelines/hack/local/executor"
+	"github.com/feedback-pipelines/feedback-pipelines/operator/desired"
 )
 
 const (
@@ -188,12 +189,17 @@ func TestDocumentedACLsAreEnoughAndNeeded(t *testing.T) {
 	for _, p := range l.Pipeline().Processes() {
 		e2etest.Until(t, func() error { return h.well(p) })
 	}
+	needed := map[string]bool{}
 	for _, r := range g.rules {
 		for _, p := range l.Pipeline().Processes() {
-			if p.Image == r.user {
+			if itself(p.Deployment, p.Image) == r.user {
 				g.checkNeeded(t, l, h, p, r)
+				needed[r.user] = true
 			}
 		}
+	}
+	if !needed[desired.ShadowScorer] {
+		t.Errorf("docs/acls.md has no ACLs of %s that were checked", desired.ShadowScorer)
 	}
 	finish(t, l)
 }
@@ -203,7 +209,7 @@ const one = "azure"
 
 func TestOneUsersACLsAreEnoughAndNeeded(t *testing.T) {
 	g := startGuarded(t)
-	l := g.run(t, func(string) string { return one })
+	l := g.run(t, func(string, string) string { return one })
 	h := followHealth(t, g)
 	e2etest.More(t, l, 5*rate)
 	for _, p := range l.Pipeline().Processes() {

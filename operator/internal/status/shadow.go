@@ -45,29 +45,34 @@ func (d *derivation) shadowWorkload() *verdict {
 // shadowFlow is what the shadow says of itself, and how far it is behind.
 func (d *derivation) shadowFlow() verdict {
 	c, current, held := d.look(desired.ShadowScorer)
-	lag := ""
-	if d.o.Flow != nil {
-		for _, g := range d.o.Flow.Groups {
-			switch {
-			case !g.Shadow:
-			case !g.Stuck.IsZero() && d.o.Now.Sub(g.Stuck) >= StuckAfter:
-				return bad(ReasonStuck, fmt.Sprintf("consumer group %s has %d records before it and has committed nothing since %s; see its workload's log", g.ID, g.Lag, g.Stuck.UTC().Format(time.RFC3339)))
-			case g.Lag > 0:
-				lag = fmt.Sprintf(", with %d events still to go", g.Lag)
-			}
-		}
-		if b := d.o.Flow.ShadowBlind; b != nil {
-			return unknown(b.Reason, "how far the shadow is cannot be seen: "+b.Message)
-		}
+	group, lag := d.shadowGroup(), ""
+	if group.Lag > 0 {
+		lag = fmt.Sprintf(", with %d events still to go", group.Lag)
 	}
 	last, before := d.was(v1alpha1.ConditionShadowHealthy)
 	switch {
 	case current && c.State != v1alpha1.SourceHealthy:
 		return bad(c.Reason, c.Message+lag)
+	case !group.Stuck.IsZero() && d.o.Now.Sub(group.Stuck) >= StuckAfter:
+		return bad(ReasonStuck, fmt.Sprintf("consumer group %s has %d records before it and has committed nothing since %s; see its workload's log", group.ID, group.Lag, group.Stuck.UTC().Format(time.RFC3339)))
+	case d.o.Flow != nil && d.o.Flow.ShadowBlind != nil:
+		return unknown(d.o.Flow.ShadowBlind.Reason, "how far the shadow is cannot be seen: "+d.o.Flow.ShadowBlind.Message)
 	case current:
 		return good(ReasonHealthy, "the shadow scores what the scorer scores"+lag)
 	case held && before:
 		return last
 	}
 	return unknown(ReasonNoHealth, "shadow: "+d.silence())
+}
+
+// shadowGroup is the shadow's consumer group; the zero value where it was not seen.
+func (d *derivation) shadowGroup() Group {
+	if d.o.Flow != nil {
+		for _, g := range d.o.Flow.Groups {
+			if g.Shadow {
+				return g
+			}
+		}
+	}
+	return Group{}
 }
