@@ -14,10 +14,11 @@ import (
 const chatHead = `
 %d texts of a product's chat with labels, which were written for this and are never learned from, in English, each figure with its standard
 error. "Recommended" is the channel below the kind's own recommended threshold, and "at .40" that of which the threshold
-was chosen on these texts to tell 40 %% of the negative ones; both with the precision where 5 %% and 10 %% are negative.
+was chosen on these texts to tell 40 %% of the negative ones; both with the precision where 5 %% and 10 %% are negative. ECE is
+the expected calibration error of negative, neutral and positive, all labels equally common.
 
-| scored by | macro recall | macro F1 | below 0.3: precision, recall | above 0.9: precision, recall (negative ones) | recommended: threshold, recall; at 5 %%, at 10 %% | at .40: threshold; at 5 %%, at 10 %% |
-|---|---|---|---|---|---|---|
+| scored by | macro recall | macro F1 | below 0.3: precision, recall | above 0.9: precision, recall (negative ones) | recommended: threshold, recall; at 5 %%, at 10 %% | at .40: threshold; at 5 %%, at 10 %% | ECE |
+|---|---|---|---|---|---|---|---|
 `
 
 // chatTexts are those of package chat, as sets have them.
@@ -83,12 +84,12 @@ func chatRow(name string, texts []evaluate.Judged, alarm float64) string {
 	chosen := func(share float64) string {
 		return withError(texts, func(t []evaluate.Judged) float64 { return evaluate.AlarmAt(t, alarmRecall).At(share) })
 	}
-	return fmt.Sprintf("| %s | %s | %s | %s, %s | %s, %s (%d) | %s | %.3f; %s, %s |\n", name,
+	r := evaluate.Of(texts, usualBelow, usualAbove)
+	return fmt.Sprintf("| %s | %s | %s | %s, %s | %s, %s (%d) | %s | %.3f; %s, %s | %s |\n", name,
 		of(func(r evaluate.Report) float64 { return r.MacroRecall }), of(func(r evaluate.Report) float64 { return r.MacroF1 }),
 		of(func(r evaluate.Report) float64 { return r.Negative.Precision }), of(func(r evaluate.Report) float64 { return r.Negative.Recall }),
 		of(func(r evaluate.Report) float64 { return r.Positive.Precision }), of(func(r evaluate.Report) float64 { return r.Positive.Recall }),
-		evaluate.Of(texts, usualBelow, usualAbove).Positive.Opposite,
-		recommended, evaluate.AlarmAt(texts, alarmRecall).Threshold, chosen(rare), chosen(lessRare))
+		r.Positive.Opposite, recommended, evaluate.AlarmAt(texts, alarmRecall).Threshold, chosen(rare), chosen(lessRare), errorsOf(r.Calibration))
 }
 
 // The shares of negative texts for which a channel's precision is told.
