@@ -17,6 +17,7 @@ type group struct {
 	at       int // index of its first record in the batch: the order of what is produced
 	recs     []kafka.Record
 	failures int
+	blamed   bool // its one record failed while another passed; it is tried once more, since all may have come back meanwhile
 	err      error
 	out      []kafka.Record
 }
@@ -92,12 +93,17 @@ func (l *Loop) failed(ctx context.Context, g source, grp *group, batch []kafka.R
 	if grp.failures == 1 || grp.failures%10 == 0 {
 		l.Log.Warn("handler failed: retrying", "records", place(grp.recs), "attempt", grp.failures, "error", grp.err)
 	}
+	if grp.blamed && l.handlerWorks(ctx) {
+		return nil, batch
+	}
+	grp.blamed = false
 	if run.Sleep(ctx, backOff(grp.failures)) != nil || grp.failures < l.attempts() {
 		return []*group{grp}, batch
 	}
 	if l.handlerWorks(ctx) {
 		if len(grp.recs) == 1 {
-			return nil, batch
+			grp.blamed = true
+			return []*group{grp}, batch
 		}
 		return grp.halves(l.attempts() - 1), batch // each half has one more try before it is split again
 	}

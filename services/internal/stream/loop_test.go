@@ -281,6 +281,34 @@ func TestWhatPassesWithoutTheBackendIsNoWitness(t *testing.T) {
 	})
 }
 
+// TestWhatComesBackBuriesNothing: a backend that comes back does so while the loop waits, mostly, so that the record that
+// shows it passes before the one that was tried so often.
+func TestWhatComesBackBuriesNothing(t *testing.T) {
+	for _, away := range []time.Duration{time.Second, 3 * time.Second, 7 * time.Second, 30 * time.Second, 10 * time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			back := time.Now().Add(away)
+			ctx, cancel := context.WithCancel(t.Context())
+			w := &world{batches: [][]kafka.Record{records(0, "a"), records(1, "b")}}
+			first := true
+			l := w.loop(echo(func(string) error {
+				if !first && time.Now().Before(back) {
+					return errors.New("backend: connection refused")
+				}
+				first = false
+				return nil
+			}))
+			done := make(chan struct{})
+			go func() { l.generation(ctx, w); close(done) }()
+			pass(time.Hour)
+			cancel()
+			<-done
+			if got, want := w.story(), "out:a out:b"; got != want {
+				t.Errorf("after %s: written = %q, want %q", away, got, want)
+			}
+		})
+	}
+}
+
 func TestBatchInHandIsFinishedAfterStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())

@@ -81,7 +81,7 @@ func Kinds() []Description {
 		{LLM429, "the language model answers 429 with Retry-After 1"},
 		{LLM503, "the language model answers 503"},
 		{LLMSlow, "the language model answers after a delay (field delay, default 2s)"},
-		{LLMRefuse, "the language model's content filter refuses requests with a text, that one for good; count: how many texts (default 1)"},
+		{LLMRefuse, "the language model's content filter refuses requests with a text, that one until restore; count: how many texts (default 1)"},
 		{LLMBroken, "an answer of the language model leaves out a result"},
 	}
 }

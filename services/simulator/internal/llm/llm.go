@@ -20,6 +20,11 @@ var Models = []string{standin.Model, "gpt-4.1-mini", "gpt-4.1", "gpt-4o-mini", "
 func New(key string, faults *fault.Set) *standin.Service {
 	var mu sync.Mutex
 	refused := map[string]bool{} // a text that the filter refused it refuses again
+	faults.On(fault.Restore, func(fault.Fault) {
+		mu.Lock()
+		defer mu.Unlock()
+		clear(refused)
+	})
 	return standin.New(standin.Options{
 		Models: Models,
 		Takes: func(got string) bool {
