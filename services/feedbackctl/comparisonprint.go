@@ -46,11 +46,14 @@ func (r *comparisonReport) sentences(w io.Writer, zone *time.Location) {
 		fmt.Fprintf(w, "They give %d of %d texts the same label (%.0f %%%s).", l.Same, l.Events, 100**l.Rate, beyond)
 		fmt.Fprintf(w, " Their scores lie %.2f apart on average; the shadow's are %s.\n", *r.Scores.Apart, higher(*r.Scores.Higher))
 	}
-	for _, route := range r.Routes {
-		fmt.Fprintln(w, route.sentence(r.span()))
-	}
-	if len(r.Routes) == 0 && r.Compared > 0 {
+	switch {
+	case r.Compared == 0:
+	case len(r.Routes) == 0:
 		fmt.Fprintln(w, "What the channels would have got is told with --manifest pipeline.yaml, or --match.")
+	default:
+		for _, route := range r.Routes {
+			fmt.Fprintln(w, route.sentence(r.span()))
+		}
 	}
 	if shadow, scorer := r.unscoredAlone(); shadow+scorer > 0 {
 		fmt.Fprintf(w, "The shadow leaves %s unscored that the scorer scores, and scores %d that the scorer leaves unscored.\n", plural(int64(shadow), "text", "texts"), scorer)

@@ -50,7 +50,8 @@ are, has been replaced, and is left out.
 With a manifest (--manifest; it gives the prefix as well, unless --prefix does) a component
 that ought to be there and was never heard of is shown too.
 
-The exit status is 0 only if there is something and all of it is good. With -o json it is one
+The exit status is 0 only if there is something and all of it is good; the scorer's shadow
+(shadow-scorer) is shown and does not count, for the pipeline does without it. With -o json it is one
 array with an object for each line: component, instance, condition, level (good, degraded,
 failed, unknown), reason, message, since, observedAt, lastEventAt.`,
 		Example: `  feedbackctl health --kafka localhost:9092 --manifest pipeline.yaml
@@ -129,8 +130,15 @@ func (p *pipeline) components() []string {
 		}
 		all = append(all, kind+s.name)
 	}
-	return append(all, "sentiment-scorer", "notifier")
+	all = append(all, "sentiment-scorer")
+	if p.scorer.Shadow != nil {
+		all = append(all, shadowScorer)
+	}
+	return append(all, "notifier")
 }
+
+// shadowScorer is what the scorer's shadow calls itself.
+const shadowScorer = "shadow-scorer"
 
 // readHealth reads the newest health of each instance, in the order of components and instances.
 func readHealth(ctx context.Context, client *kafka.Client, topic string) ([]*feedbackv1.Health, error) {
@@ -168,7 +176,7 @@ func readHealth(ctx context.Context, client *kafka.Client, topic string) ([]*fee
 	return out, nil
 }
 
-// judgeHealth gives the lines to be shown at now, and how many of them are not good.
+// judgeHealth gives the lines to be shown at now, and how many of them, the shadow's apart, are not good.
 func judgeHealth(reports []*feedbackv1.Health, wanted []string, topic string, now time.Time, all bool) (lines []healthLine, bad int) {
 	heard := map[string]bool{} // components of which something was heard lately
 	for _, h := range reports {
@@ -201,7 +209,7 @@ func judgeHealth(reports []*feedbackv1.Health, wanted []string, topic string, no
 		}
 	}
 	for _, l := range lines {
-		if l.Level != "good" {
+		if l.Level != "good" && l.Component != shadowScorer {
 			bad++
 		}
 	}

@@ -55,6 +55,8 @@ func TestJudgeHealth(t *testing.T) {
 			want: []string{"notifier/n-1 good  Good"}},
 		"silent for long and alone": {reports: []*feedbackv1.Health{healthOf("notifier", "n-0", 2*time.Hour, good)},
 			want: []string{"notifier/n-0 unknown  Silent"}, bad: 1},
+		"a shadow that is not": {reports: []*feedbackv1.Health{healthOf("sentiment-scorer", "s-0", time.Second, good), healthOf("shadow-scorer", "h-0", time.Second, refused)},
+			want: []string{"sentiment-scorer/s-0 good  Good", "shadow-scorer/h-0 failed slack TokenRefused"}},
 		"missing": {reports: []*feedbackv1.Health{healthOf("notifier", "n-0", time.Second, good)}, wanted: []string{"notifier", "sentiment-scorer"},
 			want: []string{"notifier/n-0 good  Good", "sentiment-scorer/ unknown  Missing"}, bad: 1},
 	} {
@@ -104,6 +106,12 @@ func TestHealth(t *testing.T) {
 	got = b.run("health", "-o", "json", "--manifest", manifest)
 	if err := json.Unmarshal([]byte(got.out), &lines); err != nil || got.code != exitFailed {
 		t.Fatalf("status %d, %v: %s", got.code, err, got.out)
+	}
+	if err := os.WriteFile(manifest, []byte(strings.Replace(text, "{sources: [", "{scorer: {builtin: {}, shadow: {vader: {}}}, sources: [", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.run("health", "--manifest", manifest); !strings.Contains(got.out, "shadow-scorer") || !strings.Contains(got.err, "1 of 4 are not good") {
+		t.Errorf("with a shadow that was never heard of: %+v, want it shown, and one not good", got)
 	}
 	if l := lines[len(lines)-1]; len(lines) != 3 || l.Component != "twitter-ingest/m" || l.Reason != "Missing" {
 		t.Errorf("lines %+v, want twitter-ingest/m missing at the end", lines)

@@ -108,6 +108,7 @@ type scorerSpec struct {
 	Vader *struct {
 		AssumeLanguage string `yaml:"assumeLanguage"`
 	} `yaml:"vader"`
+	Shadow *struct{} `yaml:"shadow"`
 }
 
 // open returns the backend that scores so: builtin where none is named.

@@ -58,7 +58,7 @@ func (r *replaying) fullGroup() (string, error) {
 	case isRoute:
 		return r.prefix + ".notifier." + route, nil
 	case r.group == shadowTopic:
-		return r.prefix + ".shadow-scorer", nil
+		return r.prefix + "." + shadowScorer, nil
 	}
 	return r.prefix + ".sentiment-scorer", nil
 }

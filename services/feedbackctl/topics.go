@@ -165,7 +165,7 @@ func groupLines(ctx context.Context, client *kafka.Client, groups []string, shor
 
 // readsBy tells by its name whether a group of a service reads a topic.
 func readsBy(group, short string) bool {
-	return (short == "feedback" && (strings.HasSuffix(group, ".sentiment-scorer") || strings.HasSuffix(group, ".shadow-scorer"))) ||
+	return (short == "feedback" && (strings.HasSuffix(group, ".sentiment-scorer") || strings.HasSuffix(group, "."+shadowScorer))) ||
 		(short == "scored" && strings.Contains(group, ".notifier."))
 }
 
