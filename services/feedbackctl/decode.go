@@ -18,7 +18,7 @@ import (
 // entry is a record as far as it could be understood.
 type entry struct {
 	record kafka.Record
-	// value is an Event, ScoredEvent, Notification, SourceState or Health; nil for a record
+	// value is an Event, ScoredEvent, Notification, SourceState, Budget or Health; nil for a record
 	// without a value (a deletion in a compacted topic) and for one that cannot be decoded.
 	value proto.Message
 	// dead is set for a dead letter; value is then that of the record that could not be
@@ -58,6 +58,7 @@ var decoders = map[string]func(kafka.Record) (proto.Message, error){
 	"dev.feedbackpipeline.scored.v1":       decoder(feedback.DecodeScored),
 	"dev.feedbackpipeline.notification.v1": decoder(feedback.DecodeNotification),
 	"dev.feedbackpipeline.checkpoint.v1":   decoder(feedback.DecodeSourceState),
+	"dev.feedbackpipeline.budget.v1":       decoder(feedback.DecodeBudget),
 	"dev.feedbackpipeline.health.v1":       decoder(feedback.DecodeHealth),
 }
 
@@ -76,6 +77,8 @@ func typeOf(short, key string) string {
 		return "dev.feedbackpipeline.notification.v1"
 	case short == "state" && strings.HasPrefix(key, "checkpoint/"):
 		return "dev.feedbackpipeline.checkpoint.v1"
+	case short == "state" && strings.HasPrefix(key, "budget/"):
+		return "dev.feedbackpipeline.budget.v1"
 	case short == "state" && strings.HasPrefix(key, "health/"):
 		return "dev.feedbackpipeline.health.v1"
 	}

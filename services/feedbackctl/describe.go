@@ -42,6 +42,8 @@ func (e entry) describe() string {
 		return describeNotification(v)
 	case *feedbackv1.SourceState:
 		return describeSourceState(v)
+	case *feedbackv1.Budget:
+		return fmt.Sprintf("budget  %d taken by this instance of %d for all on %s", v.GetUsed(), v.GetLimit(), v.GetDay())
 	case *feedbackv1.Health:
 		return describeHealth(v)
 	}

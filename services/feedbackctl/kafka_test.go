@@ -294,6 +294,7 @@ func TestDescribe(t *testing.T) {
 			"negative     collapsed  x:2  into x:1"},
 		{"skipped", entry{value: &feedbackv1.Notification{EventId: "x:2", Route: "negative", State: feedbackv1.Notification_STATE_SKIPPED, Reason: "too old"}},
 			"negative     skipped    x:2  (too old)"},
+		{"budget", entry{value: &feedbackv1.Budget{Day: "2026-11-22", Used: 3, Limit: 10}}, "budget  3 taken by this instance of 10 for all on 2026-11-22"},
 		{"checkpoint", entry{value: &feedbackv1.SourceState{Source: "mentions", Windows: []*feedbackv1.Window{{Scope: "q", Newest: "9"}}, Budget: &feedbackv1.Budget{Day: "2026-11-22", Used: 3, Limit: 10}}},
 			"checkpoint  mentions  q up to 9, 0 gaps  3 of 10 posts on 2026-11-22"},
 		{"health", entry{value: &feedbackv1.Health{Component: "notifier", Instance: "one", Level: feedbackv1.Health_LEVEL_FAILED, Gauges: map[string]float64{"pending": 2},

@@ -290,12 +290,14 @@ func (x *Gap) GetAfterTime() *timestamppb.Timestamp {
 	return nil
 }
 
-// Budget counts what was read on one UTC day.
+// Budget counts what is paid for on one UTC day: posts of a source in its SourceState, and as the value of
+// `budget/<component>/<instance>` in the compacted `state` topic the tokens that one instance has taken of what all
+// instances of the component share. One writer a key; a component sums up the keys of its instances.
 type Budget struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The day, as 2006-01-02 in UTC.
 	Day string `protobuf:"bytes,1,opt,name=day,proto3" json:"day,omitempty"`
-	// Posts read, counted before they were asked for.
+	// Posts or tokens, counted before they were asked for.
 	Used          uint64 `protobuf:"varint,2,opt,name=used,proto3" json:"used,omitempty"`
 	Limit         uint64 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`
 	unknownFields protoimpl.UnknownFields
