@@ -19,13 +19,15 @@ import (
 type patient struct {
 	sentiment.Backend
 	health  *health.Reporter
+	quiet   bool // the condition backend is told by another: a fallback, which knows better what it means
 	sleep   func(ctx context.Context, d time.Duration) error
 	waiting atomic.Bool
 	failed  int // how often in a row; the loop asks one after the other
 }
 
-func newPatient(b sentiment.Backend, h *health.Reporter) *patient {
-	return &patient{Backend: b, health: h, sleep: run.Sleep}
+// newPatient returns a patient backend; quiet says that b tells the condition backend by itself.
+func newPatient(b sentiment.Backend, h *health.Reporter, quiet bool) *patient {
+	return &patient{Backend: b, health: h, quiet: quiet, sleep: run.Sleep}
 }
 
 // Score implements sentiment.Backend.
@@ -67,12 +69,17 @@ func (p *patient) wait(ctx context.Context, d time.Duration) error {
 
 func (p *patient) good() {
 	p.failed = 0
-	p.health.Good("backend")
 	p.health.Drop("budget")
+	if !p.quiet {
+		p.health.Good("backend")
+	}
 }
 
 // bad tells of a failure; one alone may pass.
 func (p *patient) bad(reason string, err error) {
+	if p.quiet {
+		return
+	}
 	p.failed++
 	message := "nothing is scored: " + err.Error() + "; it is tried again, and lag grows meanwhile"
 	if p.failed == 1 {

@@ -39,7 +39,7 @@ func condition(h *health.Reporter, name string) string {
 func TestABackendThatFailsIsToldAtOnce(t *testing.T) {
 	h := health.New(name, "one")
 	away := errors.New("nobody there; is it running?")
-	p := newPatient(&failing{[]error{away, away}}, h)
+	p := newPatient(&failing{[]error{away, away}}, h, false)
 	for _, want := range []string{"DEGRADED BackendFailed nothing is scored: nobody there; is it running?; it is tried again, and lag grows meanwhile", "FAILED BackendFailed", "GOOD Good"} {
 		_, _ = p.Score(t.Context(), []sentiment.Document{{Text: "a"}})
 		if got := condition(h, "backend"); !strings.HasPrefix(got, want) {
@@ -52,7 +52,7 @@ func TestASpentBudgetIsWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := health.New(name, "one")
 		began := time.Now()
-		p := newPatient(&failing{[]error{&llm.SpentError{Used: 99, Limit: 100, Until: began.Add(3 * time.Hour)}}}, h)
+		p := newPatient(&failing{[]error{&llm.SpentError{Used: 99, Limit: 100, Until: began.Add(3 * time.Hour)}}}, h, false)
 		stuck := p.still(func() (time.Duration, int, int64) { return time.Hour, 1, 7 })
 		done := make(chan error, 1)
 		go func() {
@@ -82,7 +82,7 @@ func TestAThrottledBackendIsWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := health.New(name, "one")
 		began := time.Now()
-		p := newPatient(&failing{[]error{&llm.ThrottledError{Err: errors.New("429"), Until: began.Add(time.Minute)}, &llm.ThrottledError{Err: errors.New("429")}}}, h)
+		p := newPatient(&failing{[]error{&llm.ThrottledError{Err: errors.New("429"), Until: began.Add(time.Minute)}, &llm.ThrottledError{Err: errors.New("429")}}}, h, false)
 		if _, err := p.Score(t.Context(), []sentiment.Document{{Text: "a"}}); err != nil || time.Since(began) < time.Minute+leastPatience {
 			t.Errorf("got %v after %s, want a score after a minute and 5 s", err, time.Since(began))
 		}
@@ -96,9 +96,21 @@ func TestAStopEndsTheWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		p := newPatient(&failing{[]error{&llm.SpentError{Until: time.Now().Add(3 * time.Hour)}}}, health.New(name, "one"))
+		p := newPatient(&failing{[]error{&llm.SpentError{Until: time.Now().Add(3 * time.Hour)}}}, health.New(name, "one"), false)
 		if _, err := p.Score(ctx, []sentiment.Document{{Text: "a"}}); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v, want the context's error", err)
 		}
 	})
+}
+
+func TestAFallbackTellsForItself(t *testing.T) {
+	h := health.New(name, "one")
+	h.Degraded("backend", "ScoredByFallback", "the built-in models score")
+	p := newPatient(&failing{[]error{errors.New("spare failed")}}, h, true)
+	for range 2 {
+		_, _ = p.Score(t.Context(), []sentiment.Document{{Text: "a"}})
+		if got := condition(h, "backend"); got != "DEGRADED ScoredByFallback the built-in models score" {
+			t.Errorf("got %q, want what the fallback said", got)
+		}
+	}
 }

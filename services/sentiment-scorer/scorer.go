@@ -29,7 +29,7 @@ type scorer struct {
 
 func newScorer(cfg *config, m *metrics, reporter *health.Reporter, backend sentiment.Backend) *scorer {
 	return &scorer{
-		backend: newPatient(backend, reporter), topic: cfg.outputs()[0], format: cfg.format(),
+		backend: newPatient(backend, reporter, cfg.Fallback.Backend != ""), topic: cfg.outputs()[0], format: cfg.format(),
 		metrics: m, health: reporter, now: time.Now,
 	}
 }

@@ -41,7 +41,7 @@ func vader(t testing.TB) sentiment.Backend {
 func testScorer(backend sentiment.Backend, f feedback.Format) *scorer {
 	m := newMetrics(prometheus.NewRegistry())
 	return &scorer{
-		backend: newPatient(m.measure("kafka", backend), health.New(name, "one")), topic: "scored", format: f, metrics: m,
+		backend: newPatient(m.measure("kafka", backend), health.New(name, "one"), false), topic: "scored", format: f, metrics: m,
 		health: health.New(name, "test"), now: func() time.Time { return time.Unix(1_700_000_000, 0) },
 	}
 }

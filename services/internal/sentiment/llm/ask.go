@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment"
 )
 
 // askAll asks for texts in as many requests as it takes, some at a time, and hands each verdict to set. After an error no
@@ -217,6 +219,9 @@ func blamesText(err error) bool {
 // request asks for texts once, retries of the client included, and returns their verdicts in their order.
 func (b *Backend) request(ctx context.Context, texts []string) ([]verdict, error) {
 	verdicts, err := b.requestOnce(ctx, texts)
+	if err == nil {
+		sentiment.Progress(ctx)
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.troubled = err != nil && !blamesText(err)
