@@ -249,6 +249,38 @@ func TestNothingIsBuriedWhileNothingPasses(t *testing.T) {
 	})
 }
 
+// TestAnOutageThatEndsBuriesNothing: the backend answers again after a record has failed and before another one is asked
+// whether it is the handler that fails.
+func TestAnOutageThatEndsBuriesNothing(t *testing.T) {
+	for _, outage := range []time.Duration{3 * time.Second, 5 * time.Second, 11 * time.Second, 17 * time.Second, 26 * time.Second, time.Minute} {
+		t.Run(outage.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				away := func() bool { return time.Since(began) >= time.Second && time.Since(began) < time.Second+outage }
+				ctx, cancel := context.WithCancel(t.Context())
+				w := &world{batches: [][]kafka.Record{records(0, "witness"), records(1, "a"), records(2, "b")}}
+				l := w.loop(echo(func(word string) error {
+					if word != "witness" && time.Since(began) < time.Second {
+						pass(time.Second)
+					}
+					if away() {
+						return errors.New("backend: connection refused")
+					}
+					return nil
+				}))
+				done := make(chan struct{})
+				go func() { l.generation(ctx, w); close(done) }()
+				pass(10 * time.Minute)
+				cancel()
+				<-done
+				if got, want := w.story(), "out:witness out:a out:b"; got != want {
+					t.Errorf("written = %q, want %q", got, want)
+				}
+			})
+		})
+	}
+}
+
 // TestWhatPassesWithoutTheBackendIsNoWitness: a deletion needs no score, so that it passes while the backend is away, and
 // must not show that the texts which fail meanwhile are to blame.
 func TestWhatPassesWithoutTheBackendIsNoWitness(t *testing.T) {

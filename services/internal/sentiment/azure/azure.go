@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -129,7 +130,7 @@ func Open(o Options) (*Backend, error) {
 		b.service = textAnalyticsAPI{}
 	}
 	b.pipeline = runtime.NewPipeline("scorer", from, runtime.PipelineOptions{
-		PerRetry: []policy.Policy{runtime.NewKeyCredentialPolicy(azcore.NewKeyCredential(o.Key), "Ocp-Apim-Subscription-Key",
+		PerRetry: []policy.Policy{noting{}, runtime.NewKeyCredentialPolicy(azcore.NewKeyCredential(o.Key), "Ocp-Apim-Subscription-Key",
 			&runtime.KeyCredentialPolicyOptions{InsecureAllowCredentialWithHTTP: strings.HasPrefix(o.Endpoint, "http://")})},
 	}, &policy.ClientOptions{
 		Telemetry: policy.TelemetryOptions{ApplicationID: applicationID},
@@ -141,6 +142,7 @@ func Open(o Options) (*Backend, error) {
 // Score detects the languages that the sources don't tell, then scores. Of a text longer than 5,120 runes the head is
 // read.
 func (b *Backend) Score(ctx context.Context, documents []sentiment.Document) ([]*feedbackv1.Sentiment, error) {
+	ctx = context.WithValue(ctx, noted{}, new(atomic.Int32))
 	out := make([]*feedbackv1.Sentiment, len(documents))
 	var texts []text
 	var at []int
@@ -274,9 +276,25 @@ func (b *Backend) post(ctx context.Context, path string, body, out any) error {
 	return nil
 }
 
+// noting keeps the status of the last answer that was no success, for whoever does not wait until all tries are done.
+type noting struct{}
+
+type noted struct{}
+
+func (noting) Do(request *policy.Request) (*http.Response, error) {
+	answer, err := request.Next()
+	if last, ok := request.Raw().Context().Value(noted{}).(*atomic.Int32); ok && answer != nil && answer.StatusCode != http.StatusOK {
+		last.Store(int32(answer.StatusCode)) //nolint:gosec // three digits
+	}
+	return answer, err
+}
+
 // explain says in one line what an error means and what to do.
 func (b *Backend) explain(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
+		if last, ok := ctx.Value(noted{}).(*atomic.Int32); ok && last.Load() > 0 {
+			return fmt.Errorf("azure: %s answered %d, and was asked again%w", b.endpoint, last.Load(), quiet{ctx.Err()})
+		}
 		return ctx.Err()
 	}
 	var answer *azcore.ResponseError

@@ -2,6 +2,7 @@ package azure_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment"
@@ -140,6 +142,19 @@ func TestThrottledIsAskedAgain(t *testing.T) {
 	got, err := open(t, s, azure.Options{}).Score(t.Context(), []sentiment.Document{{Text: "I love it", Language: "en"}})
 	if got := words(got); err != nil || got[0] != "positive 0.95 en" {
 		t.Errorf("got %v %v, want the third answer", got, err)
+	}
+}
+
+func TestSaysWhatWasAnsweredWhereNobodyWaits(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	s := stand(func(w http.ResponseWriter, _ *http.Request) bool {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		time.AfterFunc(50*time.Millisecond, cancel)
+		return true
+	})
+	_, err := open(t, s, azure.Options{}).Score(ctx, []sentiment.Document{{Text: "I love it", Language: "en"}})
+	if !errors.Is(err, context.Canceled) || !strings.HasSuffix(err.Error(), "answered 503, and was asked again") {
+		t.Errorf("got %v, want what the service answered", err)
 	}
 }
 

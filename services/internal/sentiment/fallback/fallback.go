@@ -158,7 +158,7 @@ func (b *Backend) ask(work context.Context, documents []sentiment.Document) ([]*
 		b.answered(heard)
 		return sentiments, nil
 	}
-	if errors.Is(context.Cause(ctx), errSilent) {
+	if errors.Is(context.Cause(ctx), errSilent) && err.Error() == context.Canceled.Error() {
 		err = errSilent
 	}
 	b.failed(heard.last(), err)

@@ -67,7 +67,7 @@ func (b *Backend) complain() {
 
 // because keeps what came of asking Main. Silence says less than what was said before it.
 func (b *Backend) because(err error) {
-	silent := errors.Is(err, errSilent) || errors.Is(err, context.DeadlineExceeded)
+	silent := errors.Is(err, errSilent) || err.Error() == context.DeadlineExceeded.Error()
 	if silent && b.reason != "" {
 		return
 	}
