@@ -30,12 +30,25 @@ func (o output) Write(p []byte) (int, error) {
 // start starts the demo's pipeline with people who talk.
 func start(t *testing.T, r *broker.Real, dataDir string) *loop.Loop {
 	t.Helper()
+	return startOf(t, r, dataDir, filepath.Join(root(t), "hack/demo/pipeline.yaml"))
+}
+
+// root is the repository's folder.
+func root(t *testing.T) string {
+	t.Helper()
 	root, err := broker.Root()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return root
+}
+
+// startOf starts the pipeline of a manifest.
+func startOf(t *testing.T, r *broker.Real, dataDir, manifest string) *loop.Loop {
+	t.Helper()
+	root := root(t)
 	l, err := loop.Start(t.Context(), loop.Options{
-		Manifest: filepath.Join(root, "hack/demo/pipeline.yaml"), Corpus: filepath.Join(root, "hack/demo/corpus.tsv"),
+		Manifest: manifest, Corpus: filepath.Join(root, "hack/demo/corpus.tsv"),
 		Bin: filepath.Join(root, "bin"), DataDir: dataDir, Kafka: r.Bootstrap(), Rate: rate, Seed: 1,
 		Out: output{t}, Log: slog.New(slog.NewTextHandler(output{t}, nil)),
 	})

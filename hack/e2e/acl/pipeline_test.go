@@ -3,8 +3,6 @@
 package acl
 
 import (
-	"bytes"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,6 +10,7 @@ import (
 	"time"
 
 	"github.com/feedback-pipelines/feedback-pipelines/hack/demo/loop"
+	"github.com/feedback-pipelines/feedback-pipelines/hack/e2e/e2etest"
 	"github.com/feedback-pipelines/feedback-pipelines/hack/kafka/broker"
 	"github.com/feedback-pipelines/feedback-pipelines/hack/local/executor"
 	"github.com/feedback-pipelines/feedback-pipelines/operator/desired"
@@ -28,23 +27,6 @@ func itself(deployment, program string) string {
 	return program
 }
 
-// shadowed is the demo's manifest with a shadow of the scorer, in a folder with its Secrets.
-func shadowed(t *testing.T, root string) string {
-	t.Helper()
-	folder := t.TempDir()
-	for _, name := range []string{"pipeline.yaml", "secrets.yaml"} {
-		text, err := os.ReadFile(filepath.Join(root, "hack/demo", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		text = bytes.Replace(text, []byte("    builtin: {}\n"), []byte("    builtin: {}\n    shadow: {vader: {}}\n"), 1)
-		if err := os.WriteFile(filepath.Join(folder, name), text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return filepath.Join(folder, "pipeline.yaml")
-}
-
 // run starts the demo's pipeline, with a shadow, and people who talk, each program as its user.
 func (g *guarded) run(t *testing.T, user func(deployment, program string) string) *loop.Loop {
 	t.Helper()
@@ -53,7 +35,7 @@ func (g *guarded) run(t *testing.T, user func(deployment, program string) string
 		t.Fatal(err)
 	}
 	l, err := loop.Start(t.Context(), loop.Options{
-		Manifest: shadowed(t, root), Corpus: filepath.Join(root, "hack/demo/corpus.tsv"),
+		Manifest: e2etest.Shadowed(t, root), Corpus: filepath.Join(root, "hack/demo/corpus.tsv"),
 		Bin: filepath.Join(root, "bin"), DataDir: t.TempDir(), Kafka: g.Bootstrap(), Rate: rate, Seed: 1, Quiet: true,
 		Adapt: func(plan *executor.Plan, _ string) error {
 			for i, p := range plan.Programs {

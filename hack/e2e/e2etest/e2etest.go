@@ -3,14 +3,34 @@
 package e2etest
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/feedback-pipelines/feedback-pipelines/hack/demo/loop"
 	"github.com/feedback-pipelines/feedback-pipelines/hack/kafka/broker"
 )
+
+// Shadowed is the demo's manifest with a shadow of the scorer that begins at the beginning, in a folder with its Secrets. root is the repository's.
+func Shadowed(t *testing.T, root string) string {
+	t.Helper()
+	folder := t.TempDir()
+	for _, name := range []string{"pipeline.yaml", "secrets.yaml"} {
+		text, err := os.ReadFile(filepath.Join(root, "hack/demo", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = bytes.Replace(text, []byte("    builtin: {}\n"), []byte("    builtin: {}\n    shadow: {vader: {}, startOffset: Earliest}\n"), 1)
+		if err := os.WriteFile(filepath.Join(folder, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return filepath.Join(folder, "pipeline.yaml")
+}
 
 // Kafka starts Apache Kafka and stops it with the test, or skips the test and says what is missing.
 func Kafka(t *testing.T, o broker.RealOptions) *broker.Real {

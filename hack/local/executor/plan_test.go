@@ -226,6 +226,21 @@ func TestRealManifestsAreRendered(t *testing.T) {
 	})
 }
 
+// TestShadowTalksToTheSimulator: no backend of a demo asks the service that the manifest names.
+func TestShadowTalksToTheSimulator(t *testing.T) {
+	m, err := Read("../../demo/llm.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	scorer := &m.Pipeline.Spec.Scorer
+	scorer.Shadow = &v1alpha1.ShadowScorer{Backend: *scorer.Backend.DeepCopy()}
+	scorer.Backend = v1alpha1.Backend{Builtin: &v1alpha1.BuiltinScorer{}}
+	m.UseSimulator("http://127.0.0.1:1")
+	if got, want := scorer.Shadow.LLM.Endpoint, "http://127.0.0.1:1/v1"; got != want {
+		t.Errorf("the shadow asks %s, want %s", got, want)
+	}
+}
+
 // rendered checks what the demo's manifest is with the simulator.
 func rendered(t *testing.T, name string, more ...string) {
 	t.Helper()

@@ -23,7 +23,7 @@ const (
 // simulatedDigest is how long a digest gathers with the simulator: nobody watches a demo for an hour.
 const simulatedDigest = 10 * time.Second
 
-// UseSimulator has all sources and routes, and a scorer of Azure or a language model, talk to the simulator at base (such as http://127.0.0.1:8090). A manifest
+// UseSimulator has all sources and routes, and a scorer (or shadow) of Azure or a language model, talk to the simulator at base (such as http://127.0.0.1:8090). A manifest
 // without a Secrets file gets the simulator's tokens. Digests gather for 10 s at most; it returns the routes whose
 // interval was shortened for that.
 func (m *Manifest) UseSimulator(base string) (shortened []string) {
@@ -40,21 +40,9 @@ func (m *Manifest) UseSimulator(base string) (shortened []string) {
 			m.simulate(ref.Name, map[string]string{ref.BearerTokenKey: simulatedBearerToken})
 		}
 	}
-	azure := []*v1alpha1.AzureScorer{m.Pipeline.Spec.Scorer.Azure}
+	m.simulateBackend(m.Pipeline.Spec.Scorer.Backend, base)
 	if s := m.Pipeline.Spec.Scorer.Shadow; s != nil {
-		azure = append(azure, s.Azure)
-	}
-	for _, a := range azure {
-		if a != nil {
-			a.Endpoint = base
-			m.simulate(a.CredentialsSecretRef.Name, map[string]string{a.CredentialsSecretRef.Key: simulatedAzureKey})
-		}
-	}
-	if l := m.Pipeline.Spec.Scorer.LLM; l != nil {
-		l.Endpoint, l.TLS = base+modelPath(l.Endpoint), nil
-		if ref := l.CredentialsSecretRef; ref != nil {
-			m.simulate(ref.Name, map[string]string{ref.Key: simulatedLLMKey})
-		}
+		m.simulateBackend(s.Backend, base)
 	}
 	for i := range m.Pipeline.Spec.Routes {
 		r := &m.Pipeline.Spec.Routes[i]
@@ -72,6 +60,20 @@ func (m *Manifest) UseSimulator(base string) (shortened []string) {
 		}
 	}
 	return shortened
+}
+
+// simulateBackend has a backend, the scorer's or its shadow's, talk to the simulator where that plays it.
+func (m *Manifest) simulateBackend(b v1alpha1.Backend, base string) {
+	if a := b.Azure; a != nil {
+		a.Endpoint = base
+		m.simulate(a.CredentialsSecretRef.Name, map[string]string{a.CredentialsSecretRef.Key: simulatedAzureKey})
+	}
+	if l := b.LLM; l != nil {
+		l.Endpoint, l.TLS = base+modelPath(l.Endpoint), nil
+		if ref := l.CredentialsSecretRef; ref != nil {
+			m.simulate(ref.Name, map[string]string{ref.Key: simulatedLLMKey})
+		}
+	}
 }
 
 // modelPath is the path of a language model's endpoint that the simulator plays: Azure's, or else OpenAI's.
