@@ -10,6 +10,10 @@ type Features struct {
 	Words []uint32 // hashes of words, of words behind a negation, and of two and three in a row
 	Chars []uint32 // hashes of three to five letters in a row
 	Dense [DenseCount]float32
+	// Net are the rows of the network for one token after the other, and NetEnds where each token's end. Texts in
+	// English alone have them.
+	Net     []uint32
+	NetEnds []int32
 }
 
 // seeds of the kinds of features.
@@ -34,7 +38,7 @@ const (
 
 // extract sets f to the features of the tokens, read as text in that language.
 func (f *Features) extract(t *tokens, l *Lexicon, salt uint64) {
-	f.Words, f.Chars = f.Words[:0], f.Chars[:0]
+	f.Words, f.Chars, f.Net, f.NetEnds = f.Words[:0], f.Chars[:0], f.Net[:0], f.NetEnds[:0]
 	f.words(t, l, salt)
 	for i := range t.list {
 		if k := &t.list[i]; k.is&isWord != 0 && k.last > k.first {
@@ -65,6 +69,9 @@ func (f *Features) words(t *tokens, l *Lexicon, salt uint64) {
 		}
 		if word && contrast {
 			f.Words = append(f.Words, feature(k.hash^seedContrast))
+		}
+		if salt == 0 {
+			f.token(t, k, e)
 		}
 		if known {
 			m.add(e, k.is&isCapital != 0, turned > 1)

@@ -122,7 +122,6 @@ func (d *Detector) Logits(runs []uint32, z *[lanes]float64) {
 
 // add adds the rows of at most 256 runs to sums, eight bytes at a time: two words have four sums of sixteen bits each.
 func (d *Detector) add(runs []uint32, sums *[lanes]int) {
-	const evenBytes = 0x00FF00FF00FF00FF
 	var even, odd [rowWords]uint64
 	for _, x := range runs {
 		i := int(x>>(d.shift&31)) * rowWords

@@ -17,6 +17,8 @@ type Head struct {
 	// Calibration makes of the two raw logits (negative and positive, over neutral) those that mean what they say: a
 	// constant, and what it takes of each.
 	Calibration [2][3]float32 `json:"calibration"`
+	// Net are the network's weights: of each filter's greatest response, then of the sum of its responses.
+	Net [][2]float32 `json:"net,omitempty"`
 	// Alarm is the recommended threshold for a channel that tells negative texts where few are: a text whose score is
 	// below it is one.
 	Alarm float32 `json:"alarm"`
@@ -31,14 +33,18 @@ type Header struct {
 	Largest float32 `json:"largest"`
 	// Own is what a feature of the language itself weighs beside the one that all languages share; 0 in a model of one
 	// language, which has shared ones alone.
-	Own   float32         `json:"own,omitempty"`
+	Own float32 `json:"own,omitempty"`
+	// Net is the network; nil in a model without one.
+	Net   *Net            `json:"net,omitempty"`
 	Heads map[string]Head `json:"heads"`
 }
 
-// Model is a logistic regression over hashed features: two weights, of a byte each, for every row of a table.
+// Model is a logistic regression over hashed features, two weights, of a byte each, for every row of a table, and with
+// it a small network.
 type Model struct {
 	Header
-	table string
+	table string // of the regression, then of the network
+	net   *network
 	value [256]float32 // of a byte of the table
 	shift uint32
 }
@@ -68,13 +74,18 @@ func valueOf(b byte, largest float32) float32 {
 	return q * q * largest
 }
 
-// NewModel returns the model of a table: two bytes a row.
+// NewModel returns the model of a table: two bytes a row, then the network's, if there is one.
 func NewModel(h Header, table string) (*Model, error) {
+	size := 2 << max(0, min(h.Bits, maxBits))
+	want := size
+	if h.Net != nil {
+		want += NetRow << NetBits
+	}
 	switch {
 	case h.Bits < minBits || h.Bits > maxBits:
 		return nil, fmt.Errorf("model %q has 2^%d rows, want 2^%d to 2^%d: train it anew with hack/train", h.Name, h.Bits, minBits, maxBits)
-	case len(table) != 2<<h.Bits:
-		return nil, fmt.Errorf("model %q has a table of %d bytes, want %d: train it anew with hack/train", h.Name, len(table), 2<<h.Bits)
+	case len(table) != want:
+		return nil, fmt.Errorf("model %q has a table of %d bytes, want %d: train it anew with hack/train", h.Name, len(table), want)
 	case len(h.Heads) == 0 || h.Largest <= 0:
 		return nil, fmt.Errorf("model %q has no heads or no weights: train it anew with hack/train", h.Name)
 	}
@@ -82,7 +93,21 @@ func NewModel(h Header, table string) (*Model, error) {
 	for b := range m.value {
 		m.value[b] = valueOf(byte(b), h.Largest)
 	}
-	return m, nil
+	return m, m.addNet(table[size:])
+}
+
+// addNet makes the network of the model, if it has one.
+func (m *Model) addNet(table string) (err error) {
+	if m.Net == nil {
+		return nil
+	}
+	for language, h := range m.Heads {
+		if len(h.Net) != 2*Filters {
+			return fmt.Errorf("model %q has %d weights of its network for %s, want %d: train it anew with hack/train", m.Name, len(h.Net), language, 2*Filters)
+		}
+	}
+	m.net, err = newNetwork(*m.Net, table)
+	return err
 }
 
 // ReadModel reads what AppendBinary wrote. The model keeps data.
@@ -131,6 +156,11 @@ func (m *Model) Raw(f *Features, h *Head, salt uint64) [2]float32 {
 			z[0] += v * h.Dense[i][0]
 			z[1] += v * h.Dense[i][1]
 		}
+	}
+	if m.net != nil {
+		n := m.net.logits(f, h.Net)
+		z[0] += n[0]
+		z[1] += n[1]
 	}
 	return z
 }

@@ -256,6 +256,7 @@ func checkBounds(t *testing.T, r *Reader) {
 		{"runs for the language", len(r.runs), 4 * (maxLanguageSymbols + maxWord + 2)},
 		{"features of words", len(r.features.Words), 5*maxTokens + 2},
 		{"features of letters", len(r.features.Chars), 3 * maxSymbols},
+		{"rows of the network", len(r.features.Net), maxNetRows * maxNetTokens},
 	} {
 		if b.got > b.most {
 			t.Errorf("%d %s are kept, want at most %d", b.got, b.of, b.most)
@@ -264,8 +265,8 @@ func checkBounds(t *testing.T, r *Reader) {
 }
 
 // roomOf is how much the buffers of a reader have room for.
-func roomOf(r *Reader) [5]int {
-	return [...]int{cap(r.tokens.list), cap(r.tokens.symbols), cap(r.runs), cap(r.features.Words), cap(r.features.Chars)}
+func roomOf(r *Reader) [6]int {
+	return [...]int{cap(r.tokens.list), cap(r.tokens.symbols), cap(r.runs), cap(r.features.Words), cap(r.features.Chars), cap(r.features.Net)}
 }
 
 // tweets are texts of some length that tweets have.

@@ -55,10 +55,11 @@ func (c *card) calibrated(j *job, domain int, head *builtin.Head, points []point
 
 const cardHead = `# The built-in models
 
-Made by hack/train on %s with %d bits, %d epochs and %d seeds. Logistic regressions over hashed words, negated words,
-pairs, triples and runs of three to five letters, with sums over a lexicon: one for each kind of English text (tweet, dev,
-chat), learned together, and one for other languages (world). Weights are a byte each. The score is
-P(positive) + P(neutral)/2; the probabilities are calibrated as if all labels were equally common.
+Made by hack/train on %s with %d bits, %d epochs and %d seeds. For each kind of English text (tweet, dev, chat), learned
+together: a logistic regression over hashed words, negated words, pairs, triples and runs of three to five letters, with
+sums over a lexicon, of which the features are scaled by how telling they are, as in NB-SVM; and a small network over three
+words in a row, which adds half of its logits. For other languages (world) a regression alone. Weights are a byte each. The
+score is P(positive) + P(neutral)/2; the probabilities are calibrated as if all labels were equally common.
 
 ## Trained on
 The texts are not part of this project, and cannot be had back from the weights.
@@ -87,7 +88,7 @@ func (c *card) markdown() string {
 	if n := len(c.data.spoken); n > 0 {
 		fmt.Fprintf(&b, "| sentences of subtitles and tweets, by language | %d | CC BY 4.0; tweets not passed on | lid_train | language detector |\n", n)
 	}
-	fmt.Fprint(&b, "| VADER's lexicon, 7,500 words | | MIT | | lexicon |\n\n## Figures\nOn texts that were not trained on. ", figureHead)
+	fmt.Fprint(&b, "| VADER's lexicon, 7,500 words, and some 3,000 words that were chosen by hand | | MIT; own | | lexicon |\n\n## Figures\nOn texts that were not trained on. ", figureHead)
 	for _, f := range c.figures {
 		b.WriteString(f.row())
 	}

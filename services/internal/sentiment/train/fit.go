@@ -19,11 +19,13 @@ type settings struct {
 	own    float64 // what a domain's own feature weighs beside the shared one
 }
 
-var defaults = settings{bits: 20, epochs: 8, seeds: 2, rate: 0.1, decay: 1e-4, drop: 0.3, own: 0.5}
+var defaults = settings{bits: 20, epochs: 6, seeds: 2, rate: 0.1, decay: 1e-4, drop: 0.3, own: 0.5}
 
 // example is one text to learn from.
 type example struct {
 	words, chars []uint32
+	net          []uint32 // see builtin.Features
+	netEnds      []int32
 	dense        [builtin.DenseCount]float32
 	label        int
 	domain       int
@@ -38,10 +40,11 @@ type learner struct {
 	settings
 	shift  uint32
 	shared []cell
-	own    [][]cell // for each domain; nil where they lie among the shared ones, by salt
+	apart  [][]cell // the domains' own; nil where they lie among the shared ones, by salt
 	salts  []uint64
 	bias   []cell // for each domain, and a shared one behind them
 	dense  [][builtin.DenseCount]cell
+	scale  []float32 // of each row's features
 	rng    *rand.Rand
 }
 
@@ -53,20 +56,21 @@ func newLearner(s settings, domains int, salts []uint64, seed uint64) *learner {
 		rng: rand.New(rand.NewPCG(seed, 7)), //nolint:gosec // reproducible on purpose
 	}
 	if salts == nil {
-		l.own = make([][]cell, domains)
-		for d := range l.own {
-			l.own[d] = make([]cell, 1<<s.bits)
+		l.apart = make([][]cell, domains)
+		for d := range l.apart {
+			l.apart[d] = make([]cell, 1<<s.bits)
 		}
 	}
 	return l
 }
 
-// cells returns a feature's shared weights and those of a domain.
-func (l *learner) cells(x uint32, domain int) (*cell, *cell) {
+// rows returns the rows of a feature's shared weights and of a domain's own.
+func (l *learner) rows(x uint32, domain int) (shared, own uint32) {
+	shared = x >> l.shift
 	if l.salts != nil {
-		return &l.shared[x>>l.shift], &l.shared[builtin.OwnFeature(x, l.salts[domain])>>l.shift]
+		return shared, builtin.OwnFeature(x, l.salts[domain]) >> l.shift
 	}
-	return &l.shared[x>>l.shift], &l.own[domain][x>>l.shift]
+	return shared, shared
 }
 
 // fit learns from examples for all epochs.
@@ -92,15 +96,15 @@ type kept struct {
 }
 
 type pair struct {
-	shared, own *cell
-	value       float32
+	shared, own     *cell
+	value, ownValue float32
 }
 
 func (l *learner) learn(e *example, k *kept) float64 {
 	k.cells = k.cells[:0]
 	l.keep(e.words, e.domain, k)
 	l.keep(e.chars, e.domain, k)
-	own := float32(l.settings.own)
+	own := float32(l.own)
 	var z [evaluate.Labels]float32
 	for c := range z {
 		z[c] = l.bias[e.domain].w[c] + l.bias[len(l.bias)-1].w[c]
@@ -113,7 +117,7 @@ func (l *learner) learn(e *example, k *kept) float64 {
 	}
 	for _, p := range k.cells {
 		for c := range z {
-			z[c] += p.value * (p.shared.w[c] + own*p.own.w[c])
+			z[c] += p.value*p.shared.w[c] + p.ownValue*p.own.w[c]
 		}
 	}
 	gradient, loss := softmaxGradient(z, e.label, e.weight)
@@ -127,7 +131,7 @@ func (l *learner) learn(e *example, k *kept) float64 {
 	}
 	for _, p := range k.cells {
 		l.step(p.shared, gradient, p.value, 0.1)
-		l.step(p.own, gradient, p.value*own, 0.1)
+		l.step(p.own, gradient, p.ownValue, 0.1)
 	}
 	return loss
 }
@@ -139,8 +143,14 @@ func (l *learner) keep(features []uint32, domain int, k *kept) {
 		if l.rng.Float64() < l.drop {
 			continue
 		}
-		shared, own := l.cells(x, domain)
-		k.cells = append(k.cells, pair{shared, own, value})
+		shared, own := l.rows(x, domain)
+		p := pair{shared: &l.shared[shared], value: value * l.scale[shared], ownValue: value * l.scale[own] * float32(l.own)}
+		if l.salts != nil {
+			p.own = &l.shared[own]
+		} else {
+			p.own = &l.apart[domain][own]
+		}
+		k.cells = append(k.cells, p)
 	}
 }
 
@@ -172,24 +182,27 @@ func softmaxGradient(z [evaluate.Labels]float32, label int, weight float32) ([ev
 
 // folded is what a learner has learned for one table: the weights of negative and positive over neutral.
 type folded struct {
-	rows  [][2]float32
-	heads map[int]*builtin.Head // by domain, not calibrated
+	rows    [][2]float32
+	heads   map[int]*builtin.Head // by domain, not calibrated
+	net     []float32             // the network's table, if there is one
+	netBias []float32
 }
 
 // fold adds a share of what was learned to f: for a domain alone, or for all where their own features lie in the table.
 func (l *learner) fold(f *folded, domains []int, share float32) {
 	own := float32(0)
 	if l.salts == nil {
-		own = float32(l.settings.own)
+		own = float32(l.own)
 	}
 	over := func(c *cell, weight float32) [2]float32 {
 		return [2]float32{weight * (c.w[evaluate.Negative] - c.w[evaluate.Neutral]), weight * (c.w[evaluate.Positive] - c.w[evaluate.Neutral])}
 	}
 	add := func(to *[2]float32, v [2]float32) { to[0] += v[0]; to[1] += v[1] }
 	for i := range l.shared {
-		add(&f.rows[i], over(&l.shared[i], share))
+		weight := share * l.scale[i]
+		add(&f.rows[i], over(&l.shared[i], weight))
 		if own != 0 {
-			add(&f.rows[i], over(&l.own[domains[0]][i], share*own))
+			add(&f.rows[i], over(&l.apart[domains[0]][i], weight*own))
 		}
 	}
 	for _, d := range domains {
@@ -198,7 +211,7 @@ func (l *learner) fold(f *folded, domains []int, share float32) {
 		add(&h.Bias, over(&l.bias[len(l.bias)-1], share))
 		for i := range h.Dense {
 			add(&h.Dense[i], over(&l.dense[len(l.dense)-1][i], share))
-			add(&h.Dense[i], over(&l.dense[d][i], share*float32(l.settings.own)))
+			add(&h.Dense[i], over(&l.dense[d][i], share*float32(l.own)))
 		}
 	}
 }
@@ -221,6 +234,9 @@ func (f *folded) model(h builtin.Header) (*builtin.Model, error) {
 	table := make([]byte, 0, 2*len(f.rows))
 	for _, row := range f.rows {
 		table = append(table, builtin.Quantise(row[0], h.Largest), builtin.Quantise(row[1], h.Largest))
+	}
+	if f.net != nil {
+		h.Net, table = f.quantiseNet(table)
 	}
 	return builtin.NewModel(h, string(table))
 }

@@ -82,7 +82,8 @@ func (j *job) examples(sets []*set, take func(text string) bool) []example {
 			f := reader.Features(j.language(domain))
 			balance := float32(total) / evaluate.Labels / float32(counts[t.label])
 			out = append(out, example{
-				words: slices.Clone(f.Words), chars: slices.Clone(f.Chars), dense: f.Dense, label: t.label, domain: domain, weight: weight * balance,
+				words: slices.Clone(f.Words), chars: slices.Clone(f.Chars), net: slices.Clone(f.Net), netEnds: slices.Clone(f.NetEnds), dense: f.Dense,
+				label: t.label, domain: domain, weight: weight * balance,
 			})
 		}
 	}
@@ -109,11 +110,19 @@ func (j *job) learn(examples []example) []*folded {
 	for seed := range j.seeds {
 		l := newLearner(j.settings, len(j.domains), j.salts, uint64(seed+1))
 		began := time.Now()
+		l.weigh(examples)
 		l.fit(examples, func(epoch int, loss float64) {
 			fmt.Fprintf(j.log, "%s: seed %d of %d, epoch %d of %d: loss %.4f, %s\n", j.name, seed+1, j.seeds, epoch, j.epochs, loss, time.Since(began).Round(time.Second))
 		})
 		for i, domains := range of {
 			l.fold(tables[i], domains, 1/float32(j.seeds))
+		}
+	}
+	if j.salts == nil {
+		n := newNetLearner(len(j.domains), 1)
+		n.fit(examples, j.log)
+		for domain, table := range tables {
+			n.fold(table, domain)
 		}
 	}
 	return tables

@@ -37,6 +37,7 @@ type options struct {
 	settings
 	data, out, weights, date, leaveOut, aside string
 	evaluate                                  bool
+	cross                                     int
 }
 
 func parse(args []string, log io.Writer) (*options, error) {
@@ -50,6 +51,7 @@ func parse(args []string, log io.Writer) (*options, error) {
 	f.StringVar(&o.leaveOut, "leave-out", "", "comma separated `sets` to evaluate on and not to train on")
 	f.BoolVar(&o.evaluate, "evaluate", false, "train nothing: print what the weights reach on the texts put aside")
 	f.StringVar(&o.aside, "aside", "", "train nothing: write the texts put aside to this `folder`, a file for each kind and one of languages")
+	f.IntVar(&o.cross, "cross-validate", 0, "train and judge as often as that, each time without that part of the kinds' texts, and write nothing")
 	f.IntVar(&o.bits, "bits", defaults.bits, "a kind's table has 2 to the power of `n` rows of two bytes")
 	f.IntVar(&o.epochs, "epochs", defaults.epochs, "how often each text is seen")
 	f.IntVar(&o.seeds, "seeds", defaults.seeds, "how many trainings the weights are the mean of")
@@ -59,11 +61,17 @@ func parse(args []string, log io.Writer) (*options, error) {
 	if o.data == "" {
 		return nil, errors.New("--data is empty: name the folder of label<TAB>text files")
 	}
+	if o.cross < 0 || o.cross == 1 || o.cross > mostParts {
+		return nil, fmt.Errorf("--cross-validate %d: give 2 to %d parts, or 0 to train", o.cross, mostParts)
+	}
 	if o.bits < 10 || o.bits > 21 || o.epochs < 1 || o.seeds < 1 {
 		return nil, fmt.Errorf("--bits %d, --epochs %d, --seeds %d: give 10 to 21 bits, and at least one epoch and seed", o.bits, o.epochs, o.seeds)
 	}
 	return o, nil
 }
+
+// mostParts is how many parts a cross-validation has at most.
+const mostParts = 100
 
 // data is all that there is to learn from.
 type data struct {
@@ -110,6 +118,9 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 	}
 	if o.evaluate {
 		return evaluateWeights(ctx, o, d, out)
+	}
+	if o.cross > 0 {
+		return o.crossValidate(ctx, d, out, log)
 	}
 	files, c, err := o.train(ctx, d, log)
 	if err != nil {
@@ -217,7 +228,7 @@ func (o *options) trainWorld(d *data, l *builtin.Lexicon, c *card, log io.Writer
 		one.seeds = 1
 		j := worldJob(one, l, log)
 		table := j.learn(j.examples(d.sets, func(t string) bool { return thousandth(t)%folds != fold }))[0]
-		m, err := table.model(j.header(builtin.World, nil))
+		m, err := table.model(j.header(builtin.World, j.uncalibrated(table)))
 		if err != nil {
 			return nil, err
 		}
@@ -229,7 +240,7 @@ func (o *options) trainWorld(d *data, l *builtin.Lexicon, c *card, log io.Writer
 			heads = append(heads, domain)
 			for _, set := range d.sets {
 				if set.domain == language && !set.validate {
-					unseen[domain] = append(unseen[domain], j.points(m, domain, table.heads[domain], in(set.texts, fold))...)
+					unseen[domain] = append(unseen[domain], j.points(m, domain, table.heads[domain], in(set.texts, fold, folds))...)
 				}
 			}
 		}
@@ -253,8 +264,8 @@ const (
 	worldRate = 0.06
 )
 
-// in returns the texts of a fold.
-func in(texts []text, fold int) []text {
+// in returns the texts of one of some folds.
+func in(texts []text, fold, folds int) []text {
 	var out []text
 	for _, t := range texts {
 		if thousandth(t.text)%folds == fold {
@@ -285,12 +296,18 @@ func (o *options) detector(d *data, c *card, log io.Writer) ([]byte, error) {
 	return file, nil
 }
 
-// header is that of a model before it is calibrated.
+// uncalibrated are the heads that were learned with a table, by language.
+func (j *job) uncalibrated(f *folded) map[string]builtin.Head {
+	heads := map[string]builtin.Head{}
+	for domain, h := range f.heads {
+		heads[j.language(domain)] = *h
+	}
+	return heads
+}
+
+// header is what stands before a model's table.
 func (j *job) header(name string, heads map[string]builtin.Head) builtin.Header {
 	h := builtin.Header{Name: name, Bits: j.bits, Heads: heads}
-	if len(heads) == 0 {
-		h.Heads = map[string]builtin.Head{builtin.English: {}}
-	}
 	if j.salts != nil {
 		h.Own = float32(j.own)
 	}
@@ -304,7 +321,7 @@ func (j *job) finish(f *folded, domains []int, unseen map[int][]point, d *data, 
 	if j.salts == nil {
 		name = j.domains[domains[0]]
 	}
-	raw, err := f.model(j.header(name, nil))
+	raw, err := f.model(j.header(name, j.uncalibrated(f)))
 	if err != nil {
 		return nil, err
 	}

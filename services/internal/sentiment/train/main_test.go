@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -93,6 +94,48 @@ func TestEvaluatePrintsBothBackends(t *testing.T) {
 	}
 }
 
+func TestCrossValidationJudgesTextsThatWereNotLearned(t *testing.T) {
+	var out strings.Builder
+	args := []string{"--data", writeData(t), "--cross-validate", "2", "--bits", "12", "--epochs", "2"}
+	if err := run(t.Context(), args, &out, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []string{"tweet", "chat"} { // all texts, of which one word tells the label
+		if want := fmt.Sprintf("| %s: %s_ours, ±0.000 | 600 | 1.000 | 1.000 |", kind, kind); !strings.Contains(out.String(), want) {
+			t.Errorf("stdout has no %q:\n%s", want, out.String())
+		}
+	}
+}
+
+func TestNetworkLearnsTheOrderOfWords(t *testing.T) {
+	reader := (&builtin.Weights{Lexicon: lexicon()}).NewReader()
+	var examples []example
+	for i := range 400 {
+		text, label := "the fast one was slow", evaluate.Negative
+		if i%2 == 0 {
+			text, label = "the slow one was fast", evaluate.Positive
+		}
+		reader.Read(text)
+		f := reader.Features(builtin.English)
+		examples = append(examples, example{net: slices.Clone(f.Net), netEnds: slices.Clone(f.NetEnds), label: label, weight: 1})
+	}
+	l := newNetLearner(1, 1)
+	l.fit(examples, io.Discard)
+	f := newFolded(10, []int{0})
+	l.fold(f, 0)
+	f.rows[0][0] = 1 // a regression without weights is refused
+	m, err := f.model(builtin.Header{Name: "tweet", Bits: 10, Heads: map[string]builtin.Head{builtin.English: *f.heads[0]}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []int{evaluate.Positive, evaluate.Negative} {
+		got := m.Raw(&builtin.Features{Net: examples[i].net, NetEnds: examples[i].netEnds}, f.heads[0], 0)
+		if bad := got[0] > got[1]; bad != (want == evaluate.Negative) {
+			t.Errorf("logits %v of text %d, want label %d ahead", got, i, want)
+		}
+	}
+}
+
 func TestTrainSaysWhatIsWrong(t *testing.T) {
 	write := func(name, content string) string {
 		folder := t.TempDir()
@@ -112,6 +155,7 @@ func TestTrainSaysWhatIsWrong(t *testing.T) {
 		{"no label", []string{"--data", write("chat_ours.tsv", "positive\tx\ngood\ty\n")}, "chat_ours.tsv:2"},
 		{"too few", []string{"--data", write("chat_ours.tsv", "positive\tx\n"), "--bits", "10", "--epochs", "1"}, "texts to calibrate on"},
 		{"bits", []string{"--data", "x", "--bits", "30"}, "--bits 30"},
+		{"parts", []string{"--data", "x", "--cross-validate", "1"}, "--cross-validate 1"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			err := run(t.Context(), test.args, io.Discard, io.Discard)
