@@ -34,11 +34,11 @@ func (a *app) evaluateCommand() *cobra.Command {
 		Short: "Measure a backend on texts that have labels",
 		Long: `evaluate scores the texts of a file of lines label<TAB>text, with a label of negative, neutral
 or positive, and says how well the scores go with the labels: the macro recall (the mean share
-of each label's texts that got it), the confusion, and what a channel of the texts below
---below and one of those above --above would be told: its precision (the share of it that is
-right) and recall (the share of what it should be told). For a negative channel it says what
-that precision becomes where only one text in 20, or in 10, is negative, and which threshold
-tells the share --recall of them. Last come the texts that were judged most wrongly.`,
+of each label's texts that got it, with its standard error: few texts say little), the
+confusion, and what a channel of the texts below --below and one of those above --above would
+be told: its precision (the share of it that is right) and recall (the share of what it should
+be told). For a negative channel it says what that precision becomes where only one text in
+20, or in 10, is negative, and which threshold tells the share --recall of them. Last come the texts that were judged most wrongly.`,
 		Example: `  feedbackctl evaluate --kind chat --data ours.tsv
   feedbackctl evaluate --backend vader --data ours.tsv --examples 0`,
 		Args: cobra.NoArgs,
@@ -128,7 +128,8 @@ func (a *app) labelled(file string) (texts []evaluate.Judged, err error) {
 func writeEvaluation(out io.Writer, o evaluateOptions, model string, texts []evaluate.Judged) error {
 	r := evaluate.Of(texts, o.below, o.above)
 	w := bufio.NewWriter(out)
-	fmt.Fprintf(w, "model         %s\ntexts         %d, of which %d are unscored\nmacro recall  %.3f\nmacro F1      %.3f\n\n", model, r.Texts, r.Unscored, r.MacroRecall, r.MacroF1)
+	fmt.Fprintf(w, "model         %s\ntexts         %d, of which %d are unscored\nmacro recall  %.3f ± %.3f\nmacro F1      %.3f\n\n",
+		model, r.Texts, r.Unscored, r.MacroRecall, r.MacroRecallError, r.MacroF1)
 	fmt.Fprintf(w, "%-12s %9s %9s %9s\n", "label", "negative", "neutral", "positive")
 	for label, row := range r.Confusion {
 		fmt.Fprintf(w, "%-12s %9d %9d %9d\n", evaluate.Names[label], row[0], row[1], row[2])

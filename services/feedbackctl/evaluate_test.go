@@ -15,7 +15,7 @@ func TestEvaluate(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := call{}.run(t, "evaluate", "--kind", "chat", "--data", file, "--examples", "3").ok(t)
-	for _, want := range []string{"model         builtin/chat-", "texts         4, of which 0 are unscored", "macro recall  0.833", "judged most wrongly", "I love it so much, great", "5 % negative"} {
+	for _, want := range []string{"model         builtin/chat-", "texts         4, of which 0 are unscored", "macro recall  0.833 ± 0.118", "judged most wrongly", "I love it so much, great", "5 % negative"} {
 		if !strings.Contains(got.out, want) {
 			t.Errorf("stdout has no %q:\n%s", want, got.out)
 		}

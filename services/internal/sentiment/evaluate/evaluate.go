@@ -45,7 +45,9 @@ type Report struct {
 	// MacroRecall is the mean recall, and MacroF1 the mean F1, of the labels that occur. Where no text is neutral, the
 	// better of the other two labels is taken for those that got neutral.
 	MacroRecall, MacroF1 float64
-	Negative, Positive   Channel
+	// MacroRecallError is the standard error of MacroRecall: how far that of other texts like these usually is from it.
+	MacroRecallError   float64
+	Negative, Positive Channel
 	// Calibration is the expected calibration error of each label, with all labels counted as equally common, and
 	// CalibrationAsIs with the labels as common as they are; NaN without probabilities.
 	Calibration, CalibrationAsIs [Labels]float64
@@ -112,11 +114,14 @@ func (r *Report) macro() {
 		}
 		occurring++
 		right := float64(r.Confusion[label][label])
-		r.MacroRecall += right / float64(wanted)
+		recall := right / float64(wanted)
+		r.MacroRecall += recall
+		r.MacroRecallError += recall * (1 - recall) / float64(wanted)
 		r.MacroF1 += 2 * right / float64(wanted+got)
 	}
 	if occurring > 0 {
 		r.MacroRecall /= occurring
+		r.MacroRecallError = math.Sqrt(r.MacroRecallError) / occurring
 		r.MacroF1 /= occurring
 	}
 }

@@ -127,6 +127,9 @@ func TestStandardErrorIsThatOfAShare(t *testing.T) {
 	if math.Abs(got-want) > 0.1*want {
 		t.Errorf("standard error %.4f, want about %.4f", got, want)
 	}
+	if got := Of(texts, 0.3, 0.9).MacroRecallError; !near(got, want) {
+		t.Errorf("standard error of the report %.4f, want %.4f", got, want)
+	}
 	if again := StandardError(texts, recall); again != got {
 		t.Errorf("standard error %v the second time, want %v again", again, got)
 	}
