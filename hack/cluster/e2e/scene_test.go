@@ -114,17 +114,7 @@ func (s *scene) get(ctx context.Context, namespace, name string) (*v1alpha1.Feed
 // change edits the pipeline, and keeps the manifest for the auditor.
 func (s *scene) change(what string, edit func(*v1alpha1.FeedbackPipelineSpec)) {
 	s.Helper()
-	s.Until(what, 30*time.Second, func(ctx context.Context) (string, bool) {
-		p, err := s.get(ctx, s.Namespace, pipeline)
-		if err == nil {
-			edit(&p.Spec)
-			err = s.Update(ctx, p)
-		}
-		if err != nil {
-			return err.Error(), false // a conflict, or an API server that was killed
-		}
-		return "", true
-	})
+	s.Edit(pipeline, what, edit)
 	s.remember()
 }
 

@@ -208,7 +208,7 @@ func (c *cluster) scaled(seen []int32) {
 // suspend stops and resumes the pipeline; KEDA leaves it alone meanwhile.
 func (c *cluster) suspend() {
 	c.Helper()
-	c.edit(func(spec *v1alpha1.FeedbackPipelineSpec) { spec.Suspend = true })
+	c.Edit(pipeline, "it is suspended", func(spec *v1alpha1.FeedbackPipelineSpec) { spec.Suspend = true })
 	c.replicas(0)
 	c.Until("KEDA is paused", clustertest.Patience, func(ctx context.Context) (string, bool) {
 		s := c.object("keda.sh/v1alpha1", "ScaledObject", "", "")
@@ -220,7 +220,7 @@ func (c *cluster) suspend() {
 	})
 	seen := c.follow()
 	c.says(v1alpha1.ConditionAutoscaling, "True", "Suspended")
-	c.edit(func(spec *v1alpha1.FeedbackPipelineSpec) { spec.Suspend = false })
+	c.Edit(pipeline, "it is resumed", func(spec *v1alpha1.FeedbackPipelineSpec) { spec.Suspend = false })
 	c.replicas(1)
 	c.says(v1alpha1.ConditionAutoscaling, "True", "Autoscaled")
 	if got := seen(); !slices.Equal(got, []int32{0, 1}) {
@@ -231,7 +231,7 @@ func (c *cluster) suspend() {
 // remove takes autoscaling out of the spec: KEDA lets go, and the scorer has the replicas of the spec.
 func (c *cluster) remove() {
 	c.Helper()
-	c.edit(func(spec *v1alpha1.FeedbackPipelineSpec) {
+	c.Edit(pipeline, "autoscaling is removed", func(spec *v1alpha1.FeedbackPipelineSpec) {
 		spec.Scorer.Autoscaling, spec.Scorer.Replicas = nil, new(int32(2))
 	})
 	c.Until("nothing of KEDA is left", clustertest.Patience, func(ctx context.Context) (string, bool) {
@@ -246,21 +246,4 @@ func (c *cluster) remove() {
 	})
 	c.replicas(2)
 	c.says(v1alpha1.ConditionReady, "True", "Flowing")
-}
-
-// edit changes the pipeline's spec.
-func (c *cluster) edit(change func(*v1alpha1.FeedbackPipelineSpec)) {
-	c.Helper()
-	c.Until("the spec is changed", time.Minute, func(ctx context.Context) (string, bool) {
-		p := &v1alpha1.FeedbackPipeline{}
-		err := c.Get(ctx, c.Key(pipeline), p)
-		if err == nil {
-			change(&p.Spec)
-			err = c.Update(ctx, p)
-		}
-		if err != nil {
-			return err.Error(), false
-		}
-		return "", true
-	})
 }

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/feedback-pipelines/feedback-pipelines/hack/cluster/internal/clustertest"
+	"github.com/feedback-pipelines/feedback-pipelines/operator/api/v1alpha1"
 	"github.com/feedback-pipelines/feedback-pipelines/operator/desired"
 )
 
@@ -67,10 +68,7 @@ func TestSignedEvents(t *testing.T) {
 	s.Helm(append([]string{"install", clustertest.Release, clustertest.Chart, "--take-ownership", "--wait", "--timeout", "5m",
 		"--set-json", `slackEvents=[{"pipeline":"live","source":"community","host":"events.example.com"}]`}, s.present()...)...)
 	s.apply("live")
-	p, err := s.pipeline(t.Context(), "live")
-	clustertest.Must(t, err)
-	p.Spec.Sources[0].Slack.Mode = "HTTP"
-	clustertest.Must(t, s.Update(t.Context(), p))
+	s.Edit("live", "the source takes events by HTTP", func(spec *v1alpha1.FeedbackPipelineSpec) { spec.Sources[0].Slack.Mode = "HTTP" })
 	var ingresses networkingv1.IngressList
 	clustertest.Must(t, s.List(t.Context(), &ingresses, client.InNamespace(s.Namespace)))
 	if len(ingresses.Items) != 1 {

@@ -88,3 +88,21 @@ func (c *Cluster) Condition(ctx context.Context, namespace, name, kind string) (
 	}
 	return *condition, nil
 }
+
+// Edit changes a pipeline's spec, and does so again where somebody else was faster or the API server was away; what says
+// how.
+func (c *Cluster) Edit(name, what string, change func(*v1alpha1.FeedbackPipelineSpec)) {
+	c.Helper()
+	c.Until(what, time.Minute, func(ctx context.Context) (string, bool) {
+		p := &v1alpha1.FeedbackPipeline{}
+		err := c.Get(ctx, c.Key(name), p)
+		if err == nil {
+			change(&p.Spec)
+			err = c.Update(ctx, p)
+		}
+		if err != nil {
+			return err.Error(), false
+		}
+		return "", true
+	})
+}
