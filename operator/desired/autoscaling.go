@@ -32,6 +32,9 @@ func AutoscalingName(p *v1alpha1.FeedbackPipeline) string {
 	return ComponentName(p.Name, scorerComponent)
 }
 
+// AutoscalerName is the name of the HorizontalPodAutoscaler that KEDA makes of p's ScaledObject.
+func AutoscalerName(p *v1alpha1.FeedbackPipeline) string { return "keda-hpa-" + AutoscalingName(p) }
+
 // Autoscaling returns what sets the replicas of p's scorer on a cluster with KEDA: a TriggerAuthentication, if Kafka
 // asks for credentials or certificates, and a ScaledObject. Without spec.scorer.autoscaling it returns nothing.
 func Autoscaling(p *v1alpha1.FeedbackPipeline) []*unstructured.Unstructured {

@@ -16,6 +16,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/feedback-pipelines/feedback-pipelines/hack/cluster/internal/clustertest"
@@ -36,13 +37,13 @@ func TestScaler(t *testing.T) {
 	c := connect(t)
 	k := startKafka(t, clustertest.KafkaHost(t), c.Namespace+"."+pipeline)
 	c.install()
-	c.story(k, c.installKEDA)
+	c.story(k, c.installKEDA, c.stopKEDA)
 }
 
 // story: a pipeline on a Kafka with SCRAM, TLS and ACLs asks for autoscaling on a cluster without KEDA, and is told; KEDA
 // is installed, and goes on; a backlog appears, and one scorer becomes three; it is consumed, and one is left, with every
-// event scored; suspended it stands still; without autoscaling nothing of KEDA is left.
-func (c *cluster) story(k *kafka, installKEDA func()) {
+// event scored; KEDA stops, and that is told; suspended it stands still; without autoscaling nothing of KEDA is left.
+func (c *cluster) story(k *kafka, installKEDA, stopKEDA func()) {
 	c.create(k)
 	c.says(v1alpha1.ConditionAutoscaling, "False", "KEDANotInstalled")
 	c.says(v1alpha1.ConditionReady, "True", "Degraded")
@@ -57,8 +58,25 @@ func (c *cluster) story(k *kafka, installKEDA func()) {
 	c.replicas(1)
 	c.scaled(seen())
 
+	stopKEDA()
 	c.suspend()
 	c.remove()
+}
+
+// stopKEDA takes KEDA's operator away and gives it back.
+func (c *cluster) stopKEDA() {
+	c.Helper()
+	for _, step := range []struct {
+		replicas       int32
+		status, reason string
+		ready          string
+	}{{0, "False", "AutoscalerInactive", "Degraded"}, {1, "True", "Autoscaled", "Flowing"}} {
+		d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: kedaNamespace, Name: "keda-operator"}}
+		clustertest.Must(c.T, c.Patch(c.Context(), d, client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, step.replicas))))
+		c.Step("KEDA's operator has %d replicas", step.replicas)
+		c.says(v1alpha1.ConditionAutoscaling, step.status, step.reason)
+		c.says(v1alpha1.ConditionReady, "True", step.ready)
+	}
 }
 
 // create makes Secrets and pipeline. The scorer has little of a processor, so that a backlog lasts for more than a moment.

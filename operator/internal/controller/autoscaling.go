@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -59,6 +60,7 @@ type scaling struct {
 // scalers are a pipeline's objects of KEDA as they were read in this pass.
 type scalers struct {
 	live map[schema.GroupVersionKind]*unstructured.Unstructured
+	hpa  *autoscalingv2.HorizontalPodAutoscaler // KEDA's; nil where there is none
 	err  error
 }
 
@@ -115,6 +117,9 @@ func (p *pass) look(ctx context.Context) *scalers {
 			s.live[kind] = live
 		}
 	}
+	if p.pipeline.Spec.Scorer.Autoscaling != nil && s.live[desired.ScaledObject] != nil {
+		s.hpa, s.err = p.autoscaler(ctx)
+	}
 	return s
 }
 
@@ -143,7 +148,7 @@ func (p *pass) autoscale(ctx context.Context) error {
 		did, err = p.scaler(ctx, wanted[kind], s.live[kind])
 		changed = changed || did
 	}
-	m.saw = p.scalingSeen(asked, s.live[desired.ScaledObject], err)
+	m.saw = p.scalingSeen(asked, s, err)
 	m.settled = err == nil && !changed && m.saw != nil && !m.saw.Pending
 	m.none = !asked && m.saw == nil && (err == nil && !changed || errors.Is(err, errNoKEDA) || apierrors.IsForbidden(err))
 	p.saw.Autoscaling = m.saw
@@ -180,8 +185,8 @@ func (p *pass) scaler(ctx context.Context, wanted, live *unstructured.Unstructur
 }
 
 // scalingSeen is how autoscaling is; nil where it is not asked for and nothing of it is left.
-func (p *pass) scalingSeen(asked bool, object *unstructured.Unstructured, err error) *status.Autoscaling {
-	name := desired.AutoscalingName(p.pipeline)
+func (p *pass) scalingSeen(asked bool, s *scalers, err error) *status.Autoscaling {
+	object, name := s.live[desired.ScaledObject], desired.AutoscalingName(p.pipeline)
 	switch {
 	case !asked && (object == nil || !metav1.IsControlledBy(object, p.pipeline)):
 		return nil
@@ -200,7 +205,10 @@ func (p *pass) scalingSeen(asked bool, object *unstructured.Unstructured, err er
 	}
 	switch ready, message := kedaCondition(object, "Ready"); ready {
 	case string(metav1.ConditionTrue):
-		seen.Pending = false
+		seen.Pending = s.hpa == nil && !p.pipeline.Spec.Suspend // KEDA makes it, and takes it away while it is paused
+		if s.hpa != nil {
+			seen.Problem = inactive(s.hpa, p.Now())
+		}
 	case string(metav1.ConditionFalse):
 		seen.Pending = false
 		seen.Problem = &status.Problem{Reason: status.ReasonScalerFails, Message: fmt.Sprintf("KEDA says: %s; see kubectl describe scaledobject %s", message, name)}

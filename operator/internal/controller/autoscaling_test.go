@@ -9,8 +9,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -41,7 +43,8 @@ func (s *stage) scaler(p *v1alpha1.FeedbackPipeline, kind schema.GroupVersionKin
 	return u
 }
 
-// kedaSays plays KEDA: it puts the condition Ready on the pipeline's ScaledObject.
+// kedaSays plays KEDA: it puts the condition Ready on the pipeline's ScaledObject, for which it has made a
+// HorizontalPodAutoscaler.
 func (s *stage) kedaSays(p *v1alpha1.FeedbackPipeline, ready, message string) {
 	s.Helper()
 	u := s.scaler(p, desired.ScaledObject)
@@ -50,6 +53,24 @@ func (s *stage) kedaSays(p *v1alpha1.FeedbackPipeline, ready, message string) {
 		map[string]any{"type": "Ready", "status": ready, "message": message},
 	}, "status", "conditions"))
 	s.must(s.api.Status().Update(s.Context(), u))
+	s.must(client.IgnoreAlreadyExists(s.api.Create(s.Context(), &autoscalingv2.HorizontalPodAutoscaler{
+		ObjectMeta: metav1.ObjectMeta{Namespace: p.Namespace, Name: desired.AutoscalerName(p)},
+		Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
+			ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: desired.AutoscalingName(p)}, MaxReplicas: 9,
+		},
+	})))
+}
+
+// hpaSays plays the HorizontalPodAutoscaler's controller: since now it can or cannot scale.
+func (s *stage) hpaSays(p *v1alpha1.FeedbackPipeline, status corev1.ConditionStatus, reason, message string) {
+	s.Helper()
+	hpa := &autoscalingv2.HorizontalPodAutoscaler{}
+	s.must(s.api.Get(s.Context(), client.ObjectKey{Namespace: p.Namespace, Name: desired.AutoscalerName(p)}, hpa))
+	hpa.Status.Conditions = []autoscalingv2.HorizontalPodAutoscalerCondition{
+		{Type: autoscalingv2.AbleToScale, Status: corev1.ConditionTrue, Reason: "SucceededGetScale"},
+		{Type: autoscalingv2.ScalingActive, Status: status, Reason: reason, Message: message, LastTransitionTime: metav1.NewTime(s.clock)},
+	}
+	s.must(s.api.Status().Update(s.Context(), hpa))
 }
 
 func (s *stage) replicas(p *v1alpha1.FeedbackPipeline) int32 {
@@ -306,6 +327,69 @@ func TestKEDAFails(t *testing.T) {
 	s.condition(p, v1alpha1.ConditionReady, "True Degraded")
 	s.kedaSays(p, "True", "")
 	s.again(p, 31*time.Second)
+	s.condition(p, v1alpha1.ConditionAutoscaling, "True Autoscaled")
+	s.condition(p, v1alpha1.ConditionReady, "True Flowing")
+}
+
+// TestKEDAStops: a ScaledObject keeps what KEDA said of it last, so that KEDA has stopped is seen at its
+// HorizontalPodAutoscaler, which has no lag to go by.
+func TestKEDAStops(t *testing.T) {
+	testenv.InstallKEDA(t, apiServer)
+	s := newStage(t)
+	p := s.flowing("azure", autoscaled(1))
+	s.kedaSays(p, "True", "")
+	s.hpaSays(p, corev1.ConditionTrue, "ValidMetricFound", "")
+	s.again(p, 31*time.Second)
+	s.condition(p, v1alpha1.ConditionAutoscaling, "True Autoscaled")
+	s.hpaSays(p, corev1.ConditionFalse, "FailedGetExternalMetric", "the server is currently unable to handle the request")
+	s.again(p, 31*time.Second)
+	s.condition(p, v1alpha1.ConditionAutoscaling, "True Autoscaled") // for half a minute
+	s.again(p, 31*time.Second)
+	s.condition(p, v1alpha1.ConditionAutoscaling, "False AutoscalerInactive")
+	s.condition(p, v1alpha1.ConditionReady, "True Degraded")
+	if c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionAutoscaling); !strings.Contains(c.Message, "unable to handle the request") || !strings.Contains(c.Message, "metrics server") {
+		t.Errorf("message = %q, want the autoscaler's word and the remedy", c.Message)
+	}
+	s.hpaSays(p, corev1.ConditionTrue, "ValidMetricFound", "")
+	s.again(p, 31*time.Second)
+	s.condition(p, v1alpha1.ConditionAutoscaling, "True Autoscaled")
+	s.condition(p, v1alpha1.ConditionReady, "True Flowing")
+
+	s.hpaSays(p, corev1.ConditionFalse, "ScalingDisabled", "scaling is disabled since the replica count of the target is zero")
+	s.again(p, 2*time.Minute)
+	s.condition(p, v1alpha1.ConditionAutoscaling, "True Autoscaled")
+	s.must(s.api.Delete(t.Context(), &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: metav1.ObjectMeta{Namespace: p.Namespace, Name: desired.AutoscalerName(p)}}))
+	s.again(p, 31*time.Second)
+	s.condition(p, v1alpha1.ConditionAutoscaling, "Unknown ScaledObjectPending")
+}
+
+// TestReplicasThatFindNoRoom: what KEDA asks for and no node has room for is told, while the least replicas score on.
+func TestReplicasThatFindNoRoom(t *testing.T) {
+	testenv.InstallKEDA(t, apiServer)
+	s := newStage(t)
+	p := s.flowing("azure", autoscaled(1))
+	s.kedaSays(p, "True", "")
+	s.again(p, 31*time.Second)
+	s.scale(p, 3)
+	s.again(p, 10*time.Second)
+	s.condition(p, v1alpha1.ConditionAutoscaling, "True Autoscaled") // they are on their way
+	d := s.deployments()["azure/sentiment-scorer"]
+	one := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: p.Namespace, Name: d.Name + "-1", Labels: d.Spec.Template.Labels},
+		Spec:       d.Spec.Template.Spec,
+	}
+	s.must(s.api.Create(t.Context(), one))
+	one.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable, Message: "0/3 nodes are available"}}
+	s.must(s.api.Status().Update(t.Context(), one))
+	s.again(p, 10*time.Second)
+	s.condition(p, v1alpha1.ConditionAutoscaling, "False ReplicasUnavailable")
+	s.condition(p, v1alpha1.ConditionWorkloadsReady, "True Available")
+	s.condition(p, v1alpha1.ConditionReady, "True Degraded")
+	if c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionAutoscaling); !strings.Contains(c.Message, "3 replicas of "+d.Name+", of which 1 are available: pod "+one.Name+": 0/3 nodes") {
+		t.Errorf("message = %q, want how many are missing, and why", c.Message)
+	}
+	s.roll()
+	s.again(p, 10*time.Second)
 	s.condition(p, v1alpha1.ConditionAutoscaling, "True Autoscaled")
 	s.condition(p, v1alpha1.ConditionReady, "True Flowing")
 }

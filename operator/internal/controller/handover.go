@@ -69,6 +69,7 @@ func (p *pass) elastic(w *status.Workload, live *appsv1.Deployment) {
 	if live == nil || live.Annotations[desired.AnnotationAutoscaled] == "" {
 		return
 	}
+	w.Asked = w.Wanted
 	applied := live.Annotations[annotationApplied]
 	if w.Observed {
 		p.memory.rolledOut = applied

@@ -46,11 +46,16 @@ func (p *pass) observeWorkloads(ctx context.Context, want *desired.Result) error
 	for _, d := range deployments(own, want) {
 		w := workload(d, live[d.Name])
 		p.elastic(&w, live[d.Name])
-		if !w.Done() && !w.Missing {
+		short := w.Elastic && w.Available < w.Asked
+		if !w.Done() && !w.Missing || short {
 			if pods == nil && err == nil {
 				pods, err = p.pods(ctx)
 			}
-			w.Problem = trouble(live[d.Name], pods)
+			if problem := trouble(live[d.Name], pods); w.Done() {
+				w.Short = problem
+			} else {
+				w.Problem = problem
+			}
 		}
 		p.saw.Workloads = append(p.saw.Workloads, w)
 	}

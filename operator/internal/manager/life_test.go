@@ -221,6 +221,7 @@ func (o *operation) scale() {
 		spec.Scorer.Replicas, spec.Scorer.Autoscaling = nil, &v1alpha1.ScorerAutoscaling{}
 	})
 	o.until("the ScaledObject is made", there)
+	o.until("its HorizontalPodAutoscaler is looked for", func() bool { return o.requests.rights()["autoscaling/horizontalpodautoscalers get"] })
 	o.edit(func(spec *v1alpha1.FeedbackPipelineSpec) { spec.Scorer.Autoscaling = nil })
 	o.until("the ScaledObject is gone", func() bool { return !there() })
 }

@@ -4,11 +4,13 @@ import "fmt"
 
 // Reasons of the condition Autoscaling, beside Suspended and those of objects that are refused.
 const (
-	ReasonAutoscaled  = "Autoscaled"
-	ReasonScalerNew   = "ScaledObjectPending"
-	ReasonScalerFails = "ScaledObjectNotReady"
-	ReasonScalerStays = "ScaledObjectTerminating"
-	ReasonNoKEDA      = "KEDANotInstalled"
+	ReasonAutoscaled     = "Autoscaled"
+	ReasonScalerNew      = "ScaledObjectPending"
+	ReasonScalerFails    = "ScaledObjectNotReady"
+	ReasonScalerInactive = "AutoscalerInactive"
+	ReasonScalerShort    = "ReplicasUnavailable"
+	ReasonScalerStays    = "ScaledObjectTerminating"
+	ReasonNoKEDA         = "KEDANotInstalled"
 )
 
 // Autoscaling is how the scorer's autoscaling by KEDA is.
@@ -35,6 +37,13 @@ func (d *derivation) autoscaling() *verdict {
 		return new(good(ReasonSuspended, "the pipeline is suspended, and KEDA paused"))
 	case a.Pending:
 		return new(unknown(ReasonScalerNew, fmt.Sprintf("KEDA has not yet looked at ScaledObject %s; see whether it runs", a.Name)))
+	}
+	for _, w := range d.o.Workloads {
+		if w.Elastic && w.Short != nil {
+			v := bad(ReasonScalerShort, fmt.Sprintf("KEDA asks for %d replicas of %s, of which %d are available: %s", w.Asked, w.Name, w.Available, w.Short.Message))
+			v.degraded = true
+			return &v
+		}
 	}
 	return new(good(ReasonAutoscaled, fmt.Sprintf("KEDA sets the scorer's replicas by its lag (ScaledObject %s)", a.Name)))
 }

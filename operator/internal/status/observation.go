@@ -78,6 +78,10 @@ type Workload struct {
 	Observed bool
 	// Elastic is true where an autoscaler sets the replicas: Wanted is their least number, and more are as good.
 	Elastic bool
+	// Asked is how many replicas the autoscaler asks for, and Short why some of these don't come up; nil if all did, or
+	// nothing is known.
+	Asked int32
+	Short *Problem
 	// Problem is why its pods don't come up; nil if nothing is known.
 	Problem *Problem
 }

@@ -104,6 +104,13 @@ func scaling(problem string, pending bool) func(*v1alpha1.FeedbackPipeline, *sta
 	}
 }
 
+// short is a scorer of which KEDA asks for more replicas than have room.
+func short(p *v1alpha1.FeedbackPipeline, o *status.Observation) {
+	scaling("", false)(p, o)
+	w := &o.Workloads[0]
+	w.Elastic, w.Asked, w.Short = true, w.Available+1, &status.Problem{Reason: status.ReasonUnschedulable, Message: so}
+}
+
 // shadowed gives the scorer a shadow that is well, and spoils it.
 func shadowed(spoil func(*v1alpha1.FeedbackPipeline, *status.Observation)) func(*v1alpha1.FeedbackPipeline, *status.Observation) {
 	return func(p *v1alpha1.FeedbackPipeline, o *status.Observation) {
@@ -194,6 +201,8 @@ var All = []Case{
 	{v1alpha1.ConditionAutoscaling, status.ReasonAutoscaled, "KEDA sets the scorer's replicas", scaling("", false)},
 	{v1alpha1.ConditionAutoscaling, status.ReasonScalerNew, "KEDA has not yet looked at the ScaledObject", scaling("", true)},
 	{v1alpha1.ConditionAutoscaling, status.ReasonScalerFails, "KEDA cannot scale, with its message", scaling(status.ReasonScalerFails, false)},
+	{v1alpha1.ConditionAutoscaling, status.ReasonScalerInactive, "KEDA's HorizontalPodAutoscaler has not had the lag, or could not scale, for a minute: KEDA's operator or its metrics server does not run", scaling(status.ReasonScalerInactive, false)},
+	{v1alpha1.ConditionAutoscaling, status.ReasonScalerShort, "replicas that KEDA asks for don't come up, with the reason: no node has room, a quota, an image; the others score", short},
 	{v1alpha1.ConditionAutoscaling, status.ReasonScalerStays, "the ScaledObject is being deleted and stays", scaling(status.ReasonScalerStays, false)},
 	{v1alpha1.ConditionAutoscaling, status.ReasonNoKEDA, "KEDA is not installed; `scorer.autoscaling.minReplicas` run", scaling(status.ReasonNoKEDA, false)},
 }
