@@ -162,6 +162,22 @@ func TestCollapsedIntoWhatWasWithdrawnSince(t *testing.T) {
 	}
 }
 
+// TestFallbackIsTold: what the fallback scored breaks no promise, and the ledger tells how much it was.
+func TestFallbackIsTold(t *testing.T) {
+	s := clean()
+	spare := 0
+	for _, e := range s.topics[topicScored] {
+		if scored := e.value.(*feedbackv1.ScoredEvent); !scored.GetEvent().GetDeleted() && spare < 3 {
+			scored.Sentiment.Fallback = &feedbackv1.Fallback{Backend: "azure"}
+			spare++
+		}
+	}
+	l := s.play(t)
+	if lines := l.Explain(5); !l.OK() || len(lines) != 1 || !strings.Contains(lines[0], "3 events were scored by the fallback") {
+		t.Errorf("OK = %v with %q, want a note of 3 events", l.OK(), lines)
+	}
+}
+
 const cleanLedger = "ledger: sent 17 filtered 4 ingested 13 scored 11 unscored 1 routed 9 posted 5 digested 1 collapsed 1 skipped 1 dead-lettered 1 pending 1 lost 0 duplicated 0 healed 1"
 
 func TestCleanWorld(t *testing.T) {

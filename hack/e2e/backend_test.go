@@ -61,7 +61,9 @@ func startAzure(t *testing.T, more string) *azure {
 }
 
 // brokers are the brokers' addresses.
-func brokers(l *loop.Loop) []string { return strings.Split(l.Plan().Kafka["KAFKA_BOOTSTRAP_SERVERS"], ",") }
+func brokers(l *loop.Loop) []string {
+	return strings.Split(l.Plan().Kafka["KAFKA_BOOTSTRAP_SERVERS"], ",")
+}
 
 // topic is the pipeline's topic whose name ends so.
 func topic(t *testing.T, l *loop.Loop, end string) string {

@@ -282,6 +282,8 @@ func TestDescribe(t *testing.T) {
 		{"event", entry{value: event}, "mentions     -      bill: down again"},
 		{"scored", entry{value: &feedbackv1.ScoredEvent{Event: event, Sentiment: &feedbackv1.Sentiment{Score: &score, Label: feedbackv1.Label_LABEL_NEGATIVE, Language: &feedbackv1.Language{Tag: "en"}}}},
 			"mentions     en     0.03  negative  bill: down again"},
+		{"scored by the fallback", entry{value: &feedbackv1.ScoredEvent{Event: event, Sentiment: &feedbackv1.Sentiment{Score: &score, Label: feedbackv1.Label_LABEL_NEGATIVE, Language: &feedbackv1.Language{Tag: "en"}, Fallback: &feedbackv1.Fallback{Backend: "azure"}}}},
+			"mentions     en     0.03  negative  bill: down again  (fallback: azure did not answer)"},
 		{"unscored", entry{value: &feedbackv1.ScoredEvent{Event: event, Sentiment: &feedbackv1.Sentiment{UnscoredReason: feedbackv1.UnscoredReason_UNSCORED_REASON_LANGUAGE, Language: &feedbackv1.Language{Tag: "de"}}}},
 			"mentions     de        -  language  bill: down again"},
 		{"deletion", entry{value: &feedbackv1.Event{Source: "mentions", Deleted: true, Revision: 2}}, "mentions     -      (deleted)"},

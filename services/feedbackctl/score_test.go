@@ -11,11 +11,13 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment"
@@ -255,6 +257,23 @@ func TestScoreByGRPC(t *testing.T) {
 	checkOrder(t, got.out, want)
 	if requests < 20 || requests > 200 {
 		t.Errorf("%d requests for 10,200 lines, want batches", requests)
+	}
+}
+
+func TestScoreByGRPCTellsOfAFallback(t *testing.T) {
+	since := timestamppb.New(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
+	address := serveScorer(t, func(_ context.Context, r *feedbackv1.ScoreRequest) (*feedbackv1.ScoreResponse, error) {
+		answer := &feedbackv1.ScoreResponse{}
+		for range r.GetDocuments() {
+			answer.Sentiments = append(answer.Sentiments, &feedbackv1.Sentiment{Score: new(0.25), Model: "builtin/tweet", Label: feedbackv1.Label_LABEL_NEGATIVE,
+				Language: &feedbackv1.Language{Tag: "en", Confidence: 1}, Fallback: &feedbackv1.Fallback{Backend: "azure", Reason: "azure answered 503", Since: since}})
+		}
+		return answer, nil
+	})
+	got := call{in: strings.NewReader("bad\n")}.run(t, "score", "--address", address).ok(t)
+	const want = `{"score":0.25,"label":"negative","language":"en","confidence":1,"model":"builtin/tweet","fallback":{"backend":"azure","reason":"azure answered 503","since":"2026-01-02T03:04:05Z"}}` + "\n"
+	if got.out != want {
+		t.Errorf("got  %swant %s", got.out, want)
 	}
 }
 

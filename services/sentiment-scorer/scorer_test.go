@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -17,6 +18,7 @@ import (
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/health"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/kafka"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/fallback"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/stream"
 )
 
@@ -165,6 +167,37 @@ func TestHandleRetriesABackendThatFails(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestFallbackStandsInTheRecord: what a fallback scores says so in the scored event, and is counted.
+func TestFallbackStandsInTheRecord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		away := fakeBackend{score: func([]sentiment.Document) ([]*feedbackv1.Sentiment, error) { return nil, errors.New("503") }}
+		s := testScorer(fallback.New(t.Context(), fallback.Options{Main: away, Name: "azure", Spare: vader(t), Health: health.New(name, "one")}), feedback.Protobuf)
+		out, err := s.handle(t.Context(), []kafka.Record{
+			eventRecord(t, feedback.Protobuf, &feedbackv1.Event{Id: "x:1", Text: "I hate it"}), eventRecord(t, feedback.Protobuf, &feedbackv1.Event{Id: "x:2", Deleted: true}),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []*feedbackv1.Sentiment
+		for _, r := range out {
+			scored, err := feedback.DecodeScored(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, scored.GetSentiment())
+		}
+		if f := got[0].GetFallback(); f.GetBackend() != "azure" || f.GetReason() != "503" || !strings.HasPrefix(got[0].GetModel(), "vader/") || got[0].GetScore() > 0.3 {
+			t.Errorf("got %v, want vader's score in azure's place", got[0])
+		}
+		if got[1].GetFallback() != nil {
+			t.Errorf("got %v, want a deletion, which nobody scores", got[1])
+		}
+		if n := testutil.ToFloat64(s.metrics.fallback); n != 1 {
+			t.Errorf("%v texts are counted, want 1", n)
+		}
+	})
 }
 
 func TestLanguageLabelIsBounded(t *testing.T) {

@@ -62,6 +62,9 @@ func TestGolden(t *testing.T) {
 		s.Event.Origin = &feedbackv1.Event_X{X: &feedbackv1.XOrigin{PostId: "77"}}
 		s.Sentiment = &feedbackv1.Sentiment{UnscoredReason: feedbackv1.UnscoredReason_UNSCORED_REASON_LANGUAGE, UnscoredDetail: "vader knows English only", Language: &feedbackv1.Language{Tag: "de"}}
 	}
+	spare := func(s *feedbackv1.ScoredEvent) {
+		s.Sentiment.Fallback = &feedbackv1.Fallback{Backend: "azure", Reason: "503"}
+	}
 	edited := func(s *feedbackv1.ScoredEvent) {
 		s.Event.Revision = 5
 		s.Event.RevisedAt = timestamppb.New(said.Add(5 * time.Minute))
@@ -76,6 +79,7 @@ func TestGolden(t *testing.T) {
 	for name, c := range map[string]Card{
 		"each":      Build(event(), Options{Route: "negative", Keywords: []string{"azure"}}),
 		"reply":     Build(event(reply, edited), Options{Route: "negative", Count: 4, Edited: true}),
+		"fallback":  Build(event(spare), Options{Route: "negative"}),
 		"unscored":  Build(event(post), Options{Route: "de"}),
 		"deleted":   Withdrawn(event(gone), Options{}),
 		"edited":    Withdrawn(event(edited), Options{}),
