@@ -83,7 +83,7 @@ func models(names []string) string {
 	case 0:
 		return "which scored none"
 	case 1:
-		return safe(names[0])
+		return or(safe(names[0]), "unnamed")
 	}
 	return fmt.Sprintf("%s and %d more", safe(names[0]), len(names)-1)
 }
@@ -123,7 +123,7 @@ func (c comparedRoute) sentence(span time.Duration) string {
 		days := span.Hours() / 24
 		daily = fmt.Sprintf(" (%.1f a day instead of %.1f)", float64(c.Shadow)/days, float64(c.Scorer)/days)
 	}
-	return fmt.Sprintf("%s would have got %s instead of %d%s: %d the same, %d new, %d left out.", where, plural(int64(c.Shadow), "event", "events"), c.Scorer, daily,
+	return fmt.Sprintf("%s would have got %s by the shadow instead of %d%s: %d the same, %d new, %d left out.", where, plural(int64(c.Shadow), "event", "events"), c.Scorer, daily,
 		c.Both, c.Shadow-c.Both, c.Scorer-c.Both)
 }
 

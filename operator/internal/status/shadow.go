@@ -32,14 +32,17 @@ func (d *derivation) shadow() *verdict {
 // shadowWorkload is what stands against the shadow's Deployment, nil if nothing is known.
 func (d *derivation) shadowWorkload() *verdict {
 	i := slices.IndexFunc(d.o.Workloads, func(w Workload) bool { return w.Shadow })
-	switch {
-	case i < 0, d.o.Workloads[i].Done(), d.o.Unlisted != nil:
+	if i < 0 || d.o.Unlisted != nil {
 		return nil
-	case d.o.Workloads[i].Problem != nil:
-		return new(d.o.Workloads[i].Problem.verdict())
 	}
-	w := d.o.Workloads[i]
-	return new(bad(ReasonRollingOut, fmt.Sprintf("%s has %d of %d replicas", w.Name, min(w.Updated, w.Available), w.Wanted)))
+	switch w := d.o.Workloads[i]; {
+	case w.Done():
+		return nil
+	case w.Problem != nil:
+		return new(w.Problem.verdict())
+	default:
+		return new(bad(ReasonRollingOut, fmt.Sprintf("%s has %d of %d replicas", w.Name, min(w.Updated, w.Available), w.Wanted)))
+	}
 }
 
 // shadowFlow is what the shadow says of itself, and how far it is behind.
