@@ -46,7 +46,7 @@ func (s *scene) rotateToken() {
 			secret.Data["bot-token"] = []byte(secondToken)
 			err = s.Update(ctx, secret)
 		}
-		return fmt.Sprint(err), err == nil
+		return clustertest.Well(err)
 	})
 	s.Until("all that read the Secret are rolled out anew", 2*time.Minute, func(context.Context) (string, bool) {
 		changed := 0

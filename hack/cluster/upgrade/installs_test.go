@@ -79,7 +79,7 @@ func TestSignedEvents(t *testing.T) {
 	service := &corev1.Service{}
 	s.Until("the Ingress's Service is there", clustertest.Patience, func(ctx context.Context) (string, bool) {
 		err := s.Get(ctx, s.Key(backend.Name), service)
-		return fmt.Sprint(err), err == nil
+		return clustertest.Well(err)
 	})
 	port := int32(0)
 	for _, candidate := range service.Spec.Ports {

@@ -42,6 +42,14 @@ func (c *Cluster) Until(what string, limit time.Duration, ok func(ctx context.Co
 	c.Step("%s%s", what, last)
 }
 
+// Well is what a condition says of an error: what it is, or that there is none.
+func Well(err error) (string, bool) {
+	if err != nil {
+		return err.Error(), false
+	}
+	return "", true
+}
+
 // Quiet calls f until it returns nil, or ends the test.
 func (c *Cluster) Quiet(limit time.Duration, f func(ctx context.Context) error) {
 	c.Helper()
@@ -100,9 +108,6 @@ func (c *Cluster) Edit(name, what string, change func(*v1alpha1.FeedbackPipeline
 			change(&p.Spec)
 			err = c.Update(ctx, p)
 		}
-		if err != nil {
-			return err.Error(), false
-		}
-		return "", true
+		return Well(err)
 	})
 }
