@@ -19,7 +19,7 @@ func (b *Backend) said(err error) string {
 	if errors.As(err, &u) {
 		err = u.Err
 	}
-	return b.clean(err.Error())
+	return strings.TrimRight(b.clean(err.Error()), ".")
 }
 
 // explain says in one line what an error means and what to do.
@@ -78,7 +78,7 @@ func (b *Backend) remedy(err error) string {
 		return fmt.Sprintf("; it took longer than %s: raise spec.scorer.llm.timeout, or lower maxDocuments or concurrency", b.o.Timeout)
 	case errors.As(err, &host):
 		return "; is the name in spec.scorer.llm.endpoint right?"
-	case errors.As(err, &record):
+	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
 		return "; it speaks no TLS: is spec.scorer.llm.endpoint an http address?"
 	case errors.As(err, &trust), errors.As(err, &name):
 		return "; give the authority of its certificate as spec.scorer.llm.tls.caRef"

@@ -172,12 +172,12 @@ func span(s string) time.Duration {
 
 // statusError is an answer without the status 200.
 type statusError struct {
-	status         int
-	code           string
-	message        string
-	param          string
-	redirect       string
-	wantsKey, long bool
+	status   int
+	code     string
+	message  string
+	param    string
+	redirect string
+	long     bool // what was sent is longer than it takes
 }
 
 func (e *statusError) Error() string {
