@@ -10,9 +10,9 @@ import (
 // Budget pays for tokens. It is safe for concurrent use.
 type Budget interface {
 	// Reserve takes n tokens before they are asked for. Its error is a *SpentError once there are not so many left today;
-	// it then stays one until the day ends, also for fewer tokens.
+	// it then stays one until the day ends, also for fewer tokens. It may wait for others to be settled.
 	Reserve(ctx context.Context, n int64) (Reservation, error)
-	// Settle puts what was used in the place of what was reserved.
+	// Settle puts what was used in the place of what was reserved; it is called once for each reservation.
 	Settle(r Reservation, used int64)
 }
 

@@ -27,7 +27,8 @@ func (b *Backend) explain(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if isSpent(err) {
+	var throttled *ThrottledError
+	if isSpent(err) || errors.As(err, &throttled) {
 		return fmt.Errorf("%s: %w", Name, err)
 	}
 	explained := fmt.Errorf("%s: %s: %s%s%w", Name, b.o.Endpoint, b.said(err), b.remedy(err), quiet{err})

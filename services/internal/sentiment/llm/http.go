@@ -26,7 +26,8 @@ const (
 
 // post sends a question and returns the answer. It settles what the answer took.
 func (b *Backend) post(ctx context.Context, q question) (completion, error) {
-	paid := &payment{cost: q.cost}
+	paid := &payment{budget: b.o.Budget, cost: q.cost}
+	defer paid.settle(q.cost) // what came of it is not known
 	request, err := runtime.NewRequest(context.WithValue(ctx, paymentKey{}, paid), http.MethodPost, b.url)
 	if err != nil {
 		return completion{}, err
@@ -51,8 +52,8 @@ func (b *Backend) post(ctx context.Context, q question) (completion, error) {
 	if err != nil {
 		return completion{}, broken("it is no chat completion; is %s the address before /chat/completions?", b.o.Endpoint)
 	}
-	if u := answer.Usage; u != nil && b.o.Budget != nil && u.Total+u.Prompt+u.Completion > 0 {
-		b.o.Budget.Settle(paid.reserved, max(u.Total, u.Prompt+u.Completion))
+	if u := answer.Usage; u != nil && u.Total+u.Prompt+u.Completion > 0 {
+		paid.settle(max(u.Total, u.Prompt+u.Completion))
 	}
 	return answer, nil
 }
@@ -67,7 +68,8 @@ const (
 // shouldRetry tells whether the client tries again: not where a try timed out, which the caller is to hear of early.
 func shouldRetry(r *http.Response, err error) bool {
 	if err != nil {
-		return !errors.Is(err, context.DeadlineExceeded) && !isSpent(err)
+		var throttled *ThrottledError
+		return !errors.Is(err, context.DeadlineExceeded) && !isSpent(err) && !errors.As(err, &throttled)
 	}
 	if r.StatusCode == http.StatusTooManyRequests {
 		said, _ := runtime.Payload(r)
@@ -78,8 +80,28 @@ func shouldRetry(r *http.Response, err error) bool {
 
 // payment is what a request may cost, and what is set aside for its last try.
 type payment struct {
+	budget   Budget // nil where nothing is paid
 	cost     int64
 	reserved Reservation
+	open     bool
+}
+
+// reserve settles the try before, of which nothing is known, and sets aside what another may cost.
+func (p *payment) reserve(ctx context.Context) (err error) {
+	p.settle(p.cost)
+	if p.budget != nil {
+		p.reserved, err = p.budget.Reserve(ctx, p.cost)
+		p.open = err == nil
+	}
+	return err
+}
+
+// settle puts what was used in the place of what is set aside, the first time that it is called for it.
+func (p *payment) settle(used int64) {
+	if p.open {
+		p.open = false
+		p.budget.Settle(p.reserved, used)
+	}
 }
 
 type paymentKey struct{}
@@ -102,15 +124,12 @@ func (t *try) Do(request *policy.Request) (*http.Response, error) {
 	paid, _ := raw.Context().Value(paymentKey{}).(*payment)
 	var sent atomic.Bool
 	traced := request.WithContext(httptrace.WithClientTrace(raw.Context(), &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }}))
-	if b.o.Budget != nil {
-		var err error
-		if paid.reserved, err = b.o.Budget.Reserve(raw.Context(), paid.cost); err != nil {
-			return nil, err
-		}
+	if err := paid.reserve(raw.Context()); err != nil {
+		return nil, err
 	}
 	response, err := traced.Next()
-	if b.o.Budget != nil && (err != nil && !sent.Load() || err == nil && response.StatusCode != http.StatusOK) {
-		b.o.Budget.Settle(paid.reserved, 0)
+	if err != nil && !sent.Load() || err == nil && response.StatusCode != http.StatusOK {
+		paid.settle(0)
 	}
 	if err == nil && (response.StatusCode == http.StatusTooManyRequests || response.StatusCode == http.StatusServiceUnavailable) {
 		b.throttled(response)

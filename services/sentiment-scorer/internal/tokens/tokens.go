@@ -56,17 +56,20 @@ type Ledger struct {
 	used   int64 // of it, what requests have used or reserved
 	others int64 // what the others had taken when that was last read
 	spent  bool
+	open   int           // reservations that are not settled
+	change chan struct{} // is closed when one is
 }
 
 var _ llm.Budget = (*Ledger)(nil)
 
 // New returns the ledger of one replica of several that share a limit of tokens a UTC day. It does no I/O.
 func New(instance string, limit int64, store Store, now func() time.Time) *Ledger {
-	return &Ledger{instance: instance, limit: limit, store: store, now: now, taking: make(chan struct{}, 1)}
+	return &Ledger{instance: instance, limit: limit, store: store, now: now, taking: make(chan struct{}, 1), change: make(chan struct{})}
 }
 
-// Reserve takes n tokens of today, which may first take a portion of the day's from the store. Its error is a
-// *llm.SpentError where the day's rest is less, and then for any n until the day ends.
+// Reserve takes n tokens of today, which may first take a portion of the day's from the store. Where the day's rest is less
+// it waits for what this replica has reserved to be settled, since requests take less than was reserved for them; its error
+// is a *llm.SpentError where nothing is left to wait for, and then for any n until the day ends.
 func (l *Ledger) Reserve(ctx context.Context, n int64) (llm.Reservation, error) {
 	if n > l.limit {
 		return llm.Reservation{}, fmt.Errorf("one request may take %d tokens, and the budget is %d a day: raise spec.scorer.llm.tokensPerDay, or lower maxDocuments", n, l.limit)
@@ -77,13 +80,23 @@ func (l *Ledger) Reserve(ctx context.Context, n int64) (llm.Reservation, error) 
 	case l.taking <- struct{}{}:
 		defer func() { <-l.taking }()
 	}
-	for range attempts {
+	for attempt := 0; attempt < attempts; attempt++ {
 		r, need, err := l.fromTaken(n)
 		if err != nil || need == 0 {
 			return r, err
 		}
-		if err := l.take(ctx, need); err != nil {
+		settled, err := l.take(ctx, need)
+		if err != nil {
 			return llm.Reservation{}, err
+		}
+		if settled == nil {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return llm.Reservation{}, &llm.ThrottledError{Err: errors.New("the rest of the budget of tokens is set aside for requests that are under way")}
+		case <-settled:
+			attempt = 0
 		}
 	}
 	return llm.Reservation{}, errors.New("too many replicas take of the budget of tokens at a time; it is tried again")
@@ -103,39 +116,45 @@ func (l *Ledger) fromTaken(n int64) (r llm.Reservation, need int64, err error) {
 		return llm.Reservation{}, l.used + n - l.taken, nil
 	}
 	l.used += n
+	l.open++
 	return llm.Reservation{Tokens: n, Day: l.day}, 0, nil
 }
 
 // take takes a portion from the store, need tokens at least. Others that take at the same time may leave it with less.
-func (l *Ledger) take(ctx context.Context, need int64) error {
+// Where there is not so much left, but reservations that are not settled, it takes nothing, and settled is closed when the
+// next one is.
+func (l *Ledger) take(ctx context.Context, need int64) (settled <-chan struct{}, err error) {
 	others, err := l.read(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	l.mu.Lock()
 	day, before := l.day, l.taken
 	rest := l.limit - others - before
 	if rest < need {
-		l.spent = true
 		defer l.mu.Unlock()
-		return l.error()
+		if l.open > 0 {
+			return l.change, nil
+		}
+		l.spent = true
+		return nil, l.error()
 	}
 	l.mu.Unlock()
 	sum := before + min(rest, max(need, l.limit/portions))
 	// Until all has been read again the store may hold more than this replica uses, never less.
 	if err := l.write(ctx, day, sum); err != nil {
-		return err
+		return nil, err
 	}
 	if others, err = l.read(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	if over := others + sum - l.limit; over > 0 {
 		sum = max(before, sum-over)
 		if err := l.write(ctx, day, sum); err != nil {
-			return err
+			return nil, err
 		}
 		if err := run.Sleep(ctx, 20*time.Millisecond+rand.N(100*time.Millisecond)); err != nil { // who was in the way does the same
-			return err
+			return nil, err
 		}
 	}
 	l.mu.Lock()
@@ -143,7 +162,7 @@ func (l *Ledger) take(ctx context.Context, need int64) error {
 	if l.day == day {
 		l.taken = sum
 	}
-	return nil
+	return nil, nil
 }
 
 // read returns what the other replicas have taken today. What this instance had taken when it ran before is used.
@@ -175,7 +194,7 @@ func (l *Ledger) write(ctx context.Context, day string, sum int64) error {
 	return nil
 }
 
-// Settle puts what was used in the place of what was reserved. If the day has turned meanwhile it is open on which the
+// Settle has to be called once for each reservation. It puts what was used in the place of what was reserved. If the day has turned meanwhile it is open on which the
 // provider counts, and it counts on both.
 func (l *Ledger) Settle(r llm.Reservation, used int64) {
 	l.mu.Lock()
@@ -185,6 +204,9 @@ func (l *Ledger) Settle(r llm.Reservation, used int64) {
 		used -= r.Tokens
 	}
 	l.used = max(0, l.used+used)
+	l.open--
+	close(l.change)
+	l.change = make(chan struct{})
 }
 
 // Close gives back what was taken and not used, so that a restart costs nothing.

@@ -99,13 +99,41 @@ func TestReplicasTogetherNeverPassTheLimit(t *testing.T) {
 	}
 }
 
+func TestWhatIsReservedTooMuchIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := tokens.New("a", 100_000, newTopic().of("a"), time.Now)
+		first, err := l.Reserve(t.Context(), 80_000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		var throttled *llm.ThrottledError
+		if _, err := l.Reserve(ctx, 80_000); !errors.As(err, &throttled) {
+			t.Errorf("got %v while the rest is set aside, want that it is", err)
+		}
+		time.AfterFunc(time.Second, func() { l.Settle(first, 20_000) })
+		second, err := l.Reserve(t.Context(), 80_000)
+		if err != nil {
+			t.Fatalf("got %v once it is settled, want the rest", err)
+		}
+		l.Settle(second, 80_000)
+		var spent *llm.SpentError
+		if _, err := l.Reserve(t.Context(), 1); !errors.As(err, &spent) {
+			t.Errorf("got %v, want the budget to be spent", err)
+		}
+	})
+}
+
 func TestASpentBudgetStaysSpentUntilMidnight(t *testing.T) {
 	now := time.Date(2026, 11, 23, 18, 0, 0, 0, time.UTC)
 	l := tokens.New("a", 100_000, newTopic().of("a"), func() time.Time { return now })
 	for range 9 {
-		if _, err := l.Reserve(t.Context(), 11_000); err != nil {
+		r, err := l.Reserve(t.Context(), 11_000)
+		if err != nil {
 			t.Fatal(err)
 		}
+		l.Settle(r, r.Tokens)
 	}
 	for _, n := range []int64{11_000, 1} {
 		_, err := l.Reserve(t.Context(), n)
@@ -146,9 +174,11 @@ func TestARestartForgetsNothing(t *testing.T) {
 		copied := newTopic()
 		copied.entries = maps.Clone(all.entries)
 		l := tokens.New(instance, 100_000, copied.of(instance), time.Now)
-		if _, err := l.Reserve(t.Context(), 49_000); err != nil {
-			t.Errorf("%s: got %v, want what was not used to be left", name, err)
+		r, err := l.Reserve(t.Context(), 49_000)
+		if err != nil {
+			t.Fatalf("%s: got %v, want what was not used to be left", name, err)
 		}
+		l.Settle(r, r.Tokens)
 		if _, err := l.Reserve(t.Context(), 2_000); err == nil {
 			t.Errorf("%s: got no error, want what was used to stay so", name)
 		}
