@@ -130,7 +130,7 @@ func Open(o Options) (*Backend, error) {
 		b.service = textAnalyticsAPI{}
 	}
 	b.pipeline = runtime.NewPipeline("scorer", from, runtime.PipelineOptions{
-		PerRetry: []policy.Policy{noting{}, runtime.NewKeyCredentialPolicy(azcore.NewKeyCredential(o.Key), "Ocp-Apim-Subscription-Key",
+		PerRetry: []policy.Policy{ownBody{}, noting{}, runtime.NewKeyCredentialPolicy(azcore.NewKeyCredential(o.Key), "Ocp-Apim-Subscription-Key",
 			&runtime.KeyCredentialPolicyOptions{InsecureAllowCredentialWithHTTP: strings.HasPrefix(o.Endpoint, "http://")})},
 	}, &policy.ClientOptions{
 		Telemetry: policy.TelemetryOptions{ApplicationID: applicationID},
@@ -274,19 +274,6 @@ func (b *Backend) post(ctx context.Context, path string, body, out any) error {
 	}
 	sentiment.Progress(ctx)
 	return nil
-}
-
-// noting keeps the status of the last answer that was no success, for whoever does not wait until all tries are done.
-type noting struct{}
-
-type noted struct{}
-
-func (noting) Do(request *policy.Request) (*http.Response, error) {
-	answer, err := request.Next()
-	if last, ok := request.Raw().Context().Value(noted{}).(*atomic.Int32); ok && answer != nil && answer.StatusCode != http.StatusOK {
-		last.Store(int32(answer.StatusCode)) //nolint:gosec // three digits
-	}
-	return answer, err
 }
 
 // explain says in one line what an error means and what to do.
