@@ -42,7 +42,8 @@ tells once, count one by one, and a route's maxAge does not count.
 
 An event counts once, by its highest revision, if both have scored that; one that was deleted is
 left out. What only the scorer has is told apart: it came before the shadow began, the shadow has
-not come so far yet, or it is missing. The same goes for what only the shadow has.
+not come so far yet, or it is missing. The same goes for what only the shadow has. How many the
+scorer's fallback scored is told too.
 
 It holds about 150 bytes of memory for each event, and refuses a time with more events than
 --limit. It joins no consumer group and commits nothing.`,

@@ -24,7 +24,7 @@ type said struct {
 	score                     float64 // below 0: none
 	at                        time.Time
 	revision                  uint64
-	deleted                   bool
+	deleted, fallback         bool
 }
 
 func (s said) record(t *testing.T) kafka.Record {
@@ -43,6 +43,9 @@ func (s said) record(t *testing.T) kafka.Record {
 	}
 	if s.score >= 0 {
 		v.Score = &s.score
+	}
+	if s.fallback {
+		v.Fallback = &feedbackv1.Fallback{Backend: "azure"}
 	}
 	r, err := feedback.ScoredRecord(testPrefix+"."+s.topic, feedback.Protobuf, &feedbackv1.ScoredEvent{Event: e, Sentiment: v})
 	if err != nil {
@@ -180,9 +183,9 @@ func TestComparePairsRevisions(t *testing.T) {
 	b := newBrokerOf(t, 1, "scored", "shadow")
 	now := time.Now()
 	for i, s := range []said{
-		{topic: "shadow", id: "first", score: 0.5}, {topic: "scored", id: "first", score: 0.5},
+		{topic: "shadow", id: "first", score: 0.5}, {topic: "scored", id: "first", score: 0.5, fallback: true},
 		{topic: "scored", id: "edited", score: 0.1}, {topic: "scored", id: "edited", score: 0.9, revision: 1}, {topic: "shadow", id: "edited", score: 0.1},
-		{topic: "scored", id: "twice", score: 0.5}, {topic: "shadow", id: "twice", score: 0.1}, {topic: "shadow", id: "twice", score: 0.5},
+		{topic: "scored", id: "twice", score: 0.5}, {topic: "shadow", id: "twice", score: 0.1}, {topic: "shadow", id: "twice", score: 0.5, fallback: true},
 		{topic: "shadow", id: "later", score: 0.5}, {topic: "scored", id: "later", score: 0.5},
 	} {
 		s.at = now.Add(time.Duration(i) * time.Second)
@@ -192,8 +195,8 @@ func TestComparePairsRevisions(t *testing.T) {
 	if err := json.Unmarshal([]byte(b.run("compare", "-o", "json").ok(t).out), &r); err != nil {
 		t.Fatal(err)
 	}
-	if r.Compared != 3 || r.Labels.Same != 3 || r.Shadow.Missing != 1 {
-		t.Errorf("compared %d, same %d, missing in the shadow %d; want 3, 3, 1: %+v", r.Compared, r.Labels.Same, r.Shadow.Missing, r)
+	if r.Compared != 3 || r.Labels.Same != 3 || r.Shadow.Missing != 1 || r.Fallback != 1 {
+		t.Errorf("compared %d, same %d, missing in the shadow %d, by the fallback %d; want 3, 3, 1, 1: %+v", r.Compared, r.Labels.Same, r.Shadow.Missing, r.Fallback, r)
 	}
 }
 
@@ -226,7 +229,7 @@ func TestCompareOfNothing(t *testing.T) {
 		t.Errorf("stdout %q, want it to say that there is nothing", got)
 	}
 	b.write(said{topic: "scored", id: "1", score: 0.5, at: time.Now()}.record(t), nil)
-	if got := b.run("compare").ok(t).out; !strings.Contains(got, "The shadow has yet to come to 1 event") {
+	if got := b.run("compare").ok(t).out; !strings.Contains(got, "The shadow has yet to come to 1 event;") {
 		t.Errorf("stdout %q, want the event pending", got)
 	}
 }

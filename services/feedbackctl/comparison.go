@@ -41,6 +41,7 @@ type opinion struct {
 	reason   int8 // why there is no score
 	known    bool
 	deleted  bool
+	fallback bool // it was scored while the scorer's own backend was away
 }
 
 // unlabelled is the label of what has no score: the last row and column of a confusion.
@@ -142,6 +143,7 @@ func (c *comparison) enter(side int, partition int32, at time.Time, s *feedbackv
 	}
 	if v != nil && v.Score != nil {
 		j.score, j.label = v.GetScore(), labelOf(v)
+		j.fallback = v.GetFallback() != nil
 		c.models[side][v.GetModel()]++
 	}
 	for i, r := range c.routes {

@@ -60,6 +60,9 @@ func (r *comparisonReport) sentences(w io.Writer, zone *time.Location) {
 	}
 	r.Shadow.lacks(w, "The shadow", "the scorer")
 	r.Scorer.lacks(w, "The scorer", "the shadow")
+	if r.Fallback > 0 {
+		fmt.Fprintf(w, "Of the scorer's, %s by its fallback: its backend was away.\n", plural(int64(r.Fallback), "is", "are"))
+	}
 	if r.Deleted > 0 {
 		fmt.Fprintf(w, "%s deleted meanwhile and left out.\n", plural(int64(r.Deleted), "event was", "events were"))
 	}

@@ -17,6 +17,8 @@ type comparisonReport struct {
 	// Compared are the events that both have scored in their highest revision, deletions apart.
 	Compared int `json:"compared"`
 	Deleted  int `json:"deleted"`
+	// Fallback are compared events that the scorer's fallback scored, since its backend was away.
+	Fallback int `json:"fallback"`
 
 	Scorer comparedSide `json:"scorer"`
 	Shadow comparedSide `json:"shadow"`
@@ -202,6 +204,9 @@ func (t *tally) both(key eventKey, e *compared) {
 		t.r.Languages.Same++
 	} else {
 		t.pairs[[2]uint16{scorer.language, shadow.language}]++
+	}
+	if scorer.fallback {
+		t.r.Fallback++
 	}
 	apart := e.apart()
 	if apart >= 0 {
