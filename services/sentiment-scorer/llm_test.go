@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -20,7 +21,7 @@ import (
 // again starts the process once more, with other settings.
 func (p *process) again(t *testing.T, environ ...string) {
 	t.Helper()
-	env := append(p.cmd.Env, environ...)
+	env := slices.Concat(p.cmd.Env, environ)
 	p.cmd = exec.CommandContext(t.Context(), p.cmd.Path)
 	p.cmd.Env, p.cmd.Stderr = env, p.log
 	if err := p.cmd.Start(); err != nil {
