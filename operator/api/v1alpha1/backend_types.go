@@ -122,7 +122,7 @@ type LLMScorer struct {
 	Timeout Duration `json:"timeout,omitzero"`
 
 	// How many texts one request holds at most, 1 to 100. Default 20. With 1 no text can influence another's score,
-	// whatever it says to the model; it takes some 500 tokens more a text.
+	// whatever it says to the model; the instructions then go with each text and are paid for with each.
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100
 	// +kubebuilder:default=20
