@@ -103,7 +103,7 @@ func dashboardExpressions(t *testing.T) []string {
 func TestAlerts(t *testing.T) {
 	promtool, err := exec.LookPath("promtool")
 	if err != nil {
-		t.Skip("SKIPPED: no promtool on PATH; it comes with Prometheus")
+		t.Skip("SKIPPED: no promtool on PATH; it comes with Prometheus (Debian: apt-get download prometheus && dpkg -x prometheus_*.deb .)")
 	}
 	rule := objects(t, render(t, `metrics.prometheusRule.enabled=true`))["PrometheusRule/release-feedback-pipeline"]
 	if rule == nil {

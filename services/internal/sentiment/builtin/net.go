@@ -44,23 +44,17 @@ type Net struct {
 	Bias [Filters]int32 `json:"bias"`
 }
 
-// network is a Net ready to score. Its rows have their bytes eight by eight in words, as they are added.
+// network is a Net with its table.
 type network struct {
 	Net
-	rows []uint64
+	table string
 }
 
 func newNetwork(n Net, table string) (*network, error) {
 	if len(table) != NetRow<<NetBits || n.Step <= 0 {
 		return nil, fmt.Errorf("network of step %v has a table of %d bytes, want %d: train it anew with hack/train", n.Step, len(table), NetRow<<NetBits)
 	}
-	out := &network{Net: n, rows: make([]uint64, len(table)/8)}
-	for i := range out.rows {
-		for b := range 8 {
-			out.rows[i] |= uint64(table[8*i+b]) << (8 * b)
-		}
-	}
-	return out, nil
+	return &network{Net: n, table: table}, nil
 }
 
 // QuantiseNet returns the byte that stands for a weight of the network's table.
@@ -129,13 +123,19 @@ type lanesOfToken struct {
 func (n *network) token(rows []uint32, out *lanesOfToken) {
 	*out = lanesOfToken{rows: int32(len(rows))}
 	for _, x := range rows {
-		i := NetRowOf(x) * netWords
-		row := n.rows[i : i+netWords : i+netWords]
-		for k, w := range row {
+		row := n.table[NetRowOf(x)*NetRow:][:NetRow]
+		for k := range netWords {
+			w := word(row[8*k:])
 			out.even[k] += w & evenBytes
 			out.odd[k] += w >> 8 & evenBytes
 		}
 	}
+}
+
+// word has eight bytes in a row, the first as the lowest.
+func word(s string) uint64 {
+	s = s[:8]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
 // pooled are the responses of the filters to a text, in steps.

@@ -71,8 +71,9 @@ The texts are not part of this project, and cannot be had back from the weights.
 const cardTail = `
 ## Known weaknesses
 - Irony, news of bad events that their teller does not judge, and what only the context tells.
-- Chat (Slack) has no public test set: its figures are of Reddit comments. Customers' messages are harder, see docs/scoring.md: sober
-  reports of a failure, without a word of feeling, are taken for neutral.
+- Chat (Slack) has no public test set: it learns from Reddit comments and from tweets, and is calibrated on tweets, so that
+  its probabilities fit Reddit less well. Customers' messages are harder, see docs/scoring.md: sober reports of a failure,
+  without a word of feeling, are taken for neutral.
 - Texts of which only the first 4,096 bytes count, and words mixed from two languages.
 - Danish and Norwegian are taken for one another; languages without a model are unscored.
 - The probabilities assume that all labels are equally common. Where few texts are negative, most of what lies below 0.3

@@ -51,6 +51,14 @@ func (j *job) domainOf(s *set) (int, float32, bool) {
 	return d, s.weight, d >= 0
 }
 
+// lent is the place in the job of the kind that a set is lent to; below 0 where there is none.
+func (j *job) lent(s *set) int {
+	if j.salts != nil {
+		return -1
+	}
+	return slices.Index(j.domains, s.lends)
+}
+
 // Beside the texts in other languages, one in englishOneIn English tweets is learned from, with the weight englishBeside.
 const (
 	englishBeside = 0.4
@@ -81,10 +89,14 @@ func (j *job) examples(sets []*set, take func(text string) bool) []example {
 			}
 			f := reader.Features(j.language(domain))
 			balance := float32(total) / evaluate.Labels / float32(counts[t.label])
-			out = append(out, example{
+			e := example{
 				words: slices.Clone(f.Words), chars: slices.Clone(f.Chars), net: slices.Clone(f.Net), netEnds: slices.Clone(f.NetEnds), dense: f.Dense,
 				label: t.label, domain: domain, weight: weight * balance,
-			})
+			}
+			out = append(out, e)
+			if e.domain = j.lent(s); e.domain >= 0 {
+				out = append(out, e)
+			}
 		}
 	}
 	return out
@@ -143,11 +155,11 @@ func (j *job) points(m *builtin.Model, domain int, head *builtin.Head, texts []t
 	return out
 }
 
-// validation returns the texts of a domain that are put aside, by set.
+// validation returns the texts that are put aside and that a domain is judged by, by set.
 func (j *job) validation(sets []*set, domain int) map[string][]text {
 	out := map[string][]text{}
 	for _, s := range sets {
-		if d, _, ok := j.domainOf(s); !ok || d != domain {
+		if d, _, ok := j.domainOf(s); (!ok || d != domain) && j.lent(s) != domain {
 			continue
 		}
 		for _, t := range s.texts {

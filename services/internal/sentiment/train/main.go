@@ -327,12 +327,8 @@ func (j *job) finish(f *folded, domains []int, unseen map[int][]point, d *data, 
 	}
 	heads := map[string]builtin.Head{}
 	for _, domain := range domains {
-		points := unseen[domain]
 		bySet := j.validation(d.sets, domain)
-		for _, set := range sorted(bySet) {
-			p := j.points(raw, domain, f.heads[domain], bySet[set])
-			points = append(points, p...)
-		}
+		points := append(unseen[domain], j.calibrating(raw, domain, f.heads[domain], d.sets, bySet)...)
 		if len(points) < fewestPoints {
 			return nil, fmt.Errorf("%s: %d texts to calibrate on, want %d at least: add a file with more texts", j.domains[domain], len(points), fewestPoints)
 		}
@@ -345,6 +341,27 @@ func (j *job) finish(f *folded, domains []int, unseen map[int][]point, d *data, 
 	}
 	m.Version = c.options.date + "-" + version
 	return m, nil
+}
+
+// calibrating returns the logits of the texts put aside that a domain is calibrated on, by a model: those that are for
+// figures only where the others are too few.
+func (j *job) calibrating(m *builtin.Model, domain int, head *builtin.Head, sets []*set, bySet map[string][]text) []point {
+	figures := map[string]bool{}
+	for _, s := range sets {
+		figures[s.name] = s.figures
+	}
+	var points, rest []point
+	for _, name := range sorted(bySet) {
+		if p := j.points(m, domain, head, bySet[name]); figures[name] {
+			rest = append(rest, p...)
+		} else {
+			points = append(points, p...)
+		}
+	}
+	if len(points) < fewestPoints {
+		points = append(points, rest...)
+	}
+	return points
 }
 
 // fewestPoints is how many texts a calibration needs.
