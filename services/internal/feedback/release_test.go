@@ -47,9 +47,11 @@ func allReleased() []released {
 		releasedCase("event-x", releasedPost(), EventRecord, DecodeEvent),
 		releasedCase("scored", releasedScored(), ScoredRecord, DecodeScored),
 		releasedCase("scored-without-score", releasedUnscored(), ScoredRecord, DecodeScored),
+		releasedCase("scored-by-fallback", releasedByFallback(), ScoredRecord, DecodeScored),
 		releasedCase("notification", releasedNotification(), NotificationRecord, DecodeNotification),
 		releasedCase("notification-digest", releasedDigest(), NotificationRecord, DecodeNotification),
 		releasedCase("checkpoint", releasedState(), CheckpointRecord, DecodeSourceState),
+		releasedCase("budget", &feedbackv1.Budget{Day: "2025-11-22", Used: 421, Limit: 1000000}, budgetRecord, DecodeBudget),
 		releasedCase("health", releasedHealth(), HealthRecord, DecodeHealth),
 	}
 }
@@ -177,6 +179,16 @@ func TestReleasedRecordsUseEveryField(t *testing.T) {
 			}
 		}
 	}
+}
+
+func budgetRecord(topic string, f Format, b *feedbackv1.Budget) (kafka.Record, error) {
+	return BudgetRecord(topic, f, "sentiment-scorer", "azure-scorer-0", b, releasedAt(5).AsTime())
+}
+
+func releasedByFallback() *feedbackv1.ScoredEvent {
+	s := releasedScored()
+	s.Sentiment.Fallback = &feedbackv1.Fallback{Backend: "llm", Reason: "it answered 503 Service Unavailable", Since: releasedAt(3)}
+	return s
 }
 
 // releasedAt is a moment, some microseconds and seconds after the others.
