@@ -36,3 +36,31 @@ func TestScanAllReadsEveryPartitionInOrder(t *testing.T) {
 		}
 	})
 }
+
+func TestScanSinceReadsWhatIsNewAndAllThatWasAcknowledged(t *testing.T) {
+	kafkatest.Each(t, func(t *testing.T, b *kafkatest.Broker) {
+		topic := b.Topic(t, 3)
+		client := b.Client(t)
+		var from map[int]int64
+		for round := range 5 {
+			b.Fill(t, topic, round*100, (round+1)*100)
+			got := 0
+			next, err := client.ScanSince(t.Context(), topic, from, func(r kafka.Record) error {
+				if r.Offset < from[r.Partition] {
+					t.Errorf("offset %d of partition %d came again", r.Offset, r.Partition)
+				}
+				got++
+				return nil
+			})
+			if err != nil || got != 100 {
+				t.Fatalf("round %d: ScanSince() = %v with %d records, want the 100 that were written before it", round, err, got)
+			}
+			from = next
+		}
+		stop := errors.New("enough")
+		b.Fill(t, topic, 500, 600)
+		if next, err := client.ScanSince(t.Context(), topic, from, func(kafka.Record) error { return stop }); !errors.Is(err, stop) || len(next) != len(from) || next[0] != from[0] {
+			t.Errorf("ScanSince() = %v, %v, want the first error and to begin where it began", next, err)
+		}
+	})
+}
