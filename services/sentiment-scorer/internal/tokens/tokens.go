@@ -81,11 +81,11 @@ func (l *Ledger) Reserve(ctx context.Context, n int64) (llm.Reservation, error) 
 		defer func() { <-l.taking }()
 	}
 	for attempt := 0; attempt < attempts; attempt++ {
-		r, need, err := l.fromTaken(n)
-		if err != nil || need == 0 {
+		r, ok, err := l.fromTaken(n)
+		if err != nil || ok {
 			return r, err
 		}
-		settled, err := l.take(ctx, need)
+		settled, err := l.take(ctx, n)
 		if err != nil {
 			return llm.Reservation{}, err
 		}
@@ -102,35 +102,38 @@ func (l *Ledger) Reserve(ctx context.Context, n int64) (llm.Reservation, error) 
 	return llm.Reservation{}, errors.New("too many replicas take of the budget of tokens at a time; it is tried again")
 }
 
-// fromTaken takes n of what this replica has taken; need is how many it lacks for that, and nothing is taken then.
-func (l *Ledger) fromTaken(n int64) (r llm.Reservation, need int64, err error) {
+// fromTaken takes n of what this replica has taken; not ok where that is not enough.
+func (l *Ledger) fromTaken(n int64) (r llm.Reservation, ok bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.turn()
 	switch {
 	case l.spent:
-		return llm.Reservation{}, 0, l.error()
-	case !l.loaded:
-		return llm.Reservation{}, n, nil
-	case l.used+n > l.taken:
-		return llm.Reservation{}, l.used + n - l.taken, nil
+		return llm.Reservation{}, false, l.error()
+	case !l.loaded, l.used+n > l.taken:
+		return llm.Reservation{}, false, nil
 	}
 	l.used += n
 	l.open++
-	return llm.Reservation{Tokens: n, Day: l.day}, 0, nil
+	return llm.Reservation{Tokens: n, Day: l.day}, true, nil
 }
 
-// take takes a portion from the store, need tokens at least. Others that take at the same time may leave it with less.
+// take takes a portion from the store, so much at least that n can be reserved. Others that take at the same time may leave
+// it with less. It takes nothing where enough has been settled meanwhile.
 // Where there is not so much left, but reservations that are not settled, it takes nothing, and settled is closed when the
 // next one is.
-func (l *Ledger) take(ctx context.Context, need int64) (settled <-chan struct{}, err error) {
+func (l *Ledger) take(ctx context.Context, n int64) (settled <-chan struct{}, err error) {
 	others, err := l.read(ctx)
 	if err != nil {
 		return nil, err
 	}
 	l.mu.Lock()
 	day, before := l.day, l.taken
-	rest := l.limit - others - before
+	rest, need := l.limit-others-before, l.used+n-before
+	if need <= 0 {
+		l.mu.Unlock()
+		return nil, nil
+	}
 	if rest < need {
 		defer l.mu.Unlock()
 		if l.open > 0 {

@@ -243,3 +243,19 @@ func TestPortionsKeepTheTopicQuiet(t *testing.T) {
 		t.Errorf("got %d writes for 1,000 requests, want about 50", all.writes)
 	}
 }
+
+func TestWhatIsSettledWhileTheTopicIsReadCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := newTopic()
+		l := tokens.New("a", 100_000, all.of("a"), time.Now)
+		first, err := l.Reserve(t.Context(), 80_000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.pause = func() { <-time.After(time.Second) }
+		time.AfterFunc(time.Second/2, func() { l.Settle(first, 20_000) })
+		if _, err := l.Reserve(t.Context(), 80_000); err != nil {
+			t.Errorf("got %v with 80,000 of 100,000 left, want them", err)
+		}
+	})
+}
