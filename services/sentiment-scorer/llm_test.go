@@ -29,13 +29,13 @@ func (p *process) again(t *testing.T, environ ...string) {
 	}
 }
 
-// says tells whether the newest health has a condition with a reason and a text.
-func (p *process) says(t *testing.T, condition, reason, text string) bool {
+// says tells whether the newest health of an instance has a condition with a reason and a text.
+func (p *process) says(t *testing.T, instance, condition, reason, text string) bool {
 	t.Helper()
 	found := false
 	for _, r := range p.scan(t, p.topics.State) {
 		h, err := feedback.DecodeHealth(r)
-		if err != nil || !strings.HasPrefix(string(r.Key), "health/") {
+		if err != nil || !strings.HasPrefix(string(r.Key), "health/") || !strings.HasSuffix(string(r.Key), "/"+instance) {
 			continue
 		}
 		found = false
@@ -67,7 +67,7 @@ func TestABudgetIsAHardStop(t *testing.T) {
 	if err := p.client.Write(t.Context(), batch...); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "word of the budget", func() bool { return p.says(t, "budget", "BudgetSpent", "raise spec.scorer.llm.tokensPerDay") })
+	eventually(t, "word of the budget", func() bool { return p.says(t, "one", "budget", "BudgetSpent", "raise spec.scorer.llm.tokensPerDay") })
 	spent := service.Counts()
 	if spent["tokens"] > limit || spent["tokens"] < limit/4 || len(p.scan(t, p.topics.Scored)) >= events {
 		t.Fatalf("got %v when the budget of %d was spent, with %d of %d events scored", spent, limit, len(p.scan(t, p.topics.Scored)), events)
@@ -76,7 +76,7 @@ func TestABudgetIsAHardStop(t *testing.T) {
 	_ = p.cmd.Wait()
 	p.again(t, "INSTANCE=two")
 	eventually(t, "readiness", func() bool { code, _ := p.get("/readyz"); return code == http.StatusOK })
-	eventually(t, "word of the budget from another instance", func() bool { return p.says(t, "budget", "BudgetSpent", "tokens a day is spent") })
+	eventually(t, "word of the budget from another instance", func() bool { return p.says(t, "two", "budget", "BudgetSpent", "tokens a day is spent") })
 	if got := service.Counts()["tokens"]; got > limit {
 		t.Errorf("%d tokens were used after a kill, of %d", got, limit)
 	}
