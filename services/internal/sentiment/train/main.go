@@ -328,7 +328,7 @@ func (j *job) finish(f *folded, domains []int, unseen map[int][]point, d *data, 
 	heads := map[string]builtin.Head{}
 	for _, domain := range domains {
 		bySet := j.validation(d.sets, domain)
-		points := append(unseen[domain], j.calibrating(raw, domain, f.heads[domain], d.sets, bySet)...)
+		points := slices.Concat(unseen[domain], j.calibrating(raw, domain, f.heads[domain], d.sets, bySet))
 		if len(points) < fewestPoints {
 			return nil, fmt.Errorf("%s: %d texts to calibrate on, want %d at least: add a file with more texts", j.domains[domain], len(points), fewestPoints)
 		}
