@@ -40,9 +40,9 @@ var errStarting = errors.New("starting")
 func main() { os.Exit(run.Main(name, &config{}, start)) }
 
 // collectAt is the garbage collector's GOGC where the environment sets none. What the scorer
-// holds is a few batches of short-lived records: at 75 two scorers at full speed take less than
-// 100 MB together, at 100 some 10 MB more for a tenth less of the processor.
-const collectAt = 75
+// holds is a few batches of short-lived records: at 60 two scorers at full speed with a lexicon
+// take less than 100 MB together (96; 90 at 50, 100 to 103 at 75), for a little more of the processor.
+const collectAt = 60
 
 // start serves gRPC at once, unless it is a shadow, and consumes as soon as the topics are there. It returns when
 // ctx has ended and what was in hand is finished, or when one of them fails.
