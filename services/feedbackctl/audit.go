@@ -74,10 +74,7 @@ since, hops, routes, hopTotal, routeTotal, findings (kind, id, route, source, ho
 	o.connection = a.connectionFlags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&o.since, "since", "24h", "how far to look back: an age such as 2h, a time (RFC 3339), or earliest for all that is there")
-	f.StringVarP(&o.manifest, "manifest", "f", "", "file with a FeedbackPipeline; - is stdin")
-	f.StringVar(&o.name, "name", "", "which FeedbackPipeline of the file, if it holds several")
-	f.StringVar(&o.routes, "routes", a.env["ROUTES"], "routes as the notifier has them, JSON (default $ROUTES)")
-	f.Lookup("routes").DefValue = ""
+	a.routeFlags(cmd, &o.manifest, &o.name, &o.routes)
 	f.StringVarP(&o.output, "output", "o", "text", "text or json")
 	f.IntVar(&o.findings, "findings", 20, "how many missing or doubled events are named in text")
 	complete(cmd, "output", "text", "json")

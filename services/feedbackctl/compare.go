@@ -61,10 +61,7 @@ It holds about 150 bytes of memory for each event, and refuses a time with more 
 	o.connection = a.connectionFlags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&o.since, "since", "7d", "how far back: an age such as 7d or 12h, or a time (RFC 3339)")
-	f.StringVarP(&o.manifest, "manifest", "f", "", "file with a FeedbackPipeline; - is stdin")
-	f.StringVar(&o.name, "name", "", "which FeedbackPipeline of the file, if it holds several")
-	f.StringVar(&o.routes, "routes", a.env["ROUTES"], "routes as the notifier has them, JSON (default $ROUTES)")
-	f.Lookup("routes").DefValue = ""
+	a.routeFlags(cmd, &o.manifest, &o.name, &o.routes)
 	f.StringVar(&o.match, "match", "", "one more route: which events it means, as under match in the manifest")
 	f.IntVar(&o.texts, "texts", 10, "how many of the texts are shown on which the two differ most")
 	f.IntVar(&o.examples, "examples", 3, "how many texts are shown for each route that only the one, or only the other, would have told")

@@ -63,10 +63,7 @@ the source's own match takes the text in.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVarP(&o.manifest, "manifest", "f", "", "file with a FeedbackPipeline; - is stdin")
-	f.StringVar(&o.name, "name", "", "which FeedbackPipeline of the file, if it holds several")
-	f.StringVar(&o.routes, "routes", a.env["ROUTES"], "routes as the notifier has them, JSON (default $ROUTES)")
-	f.Lookup("routes").DefValue = ""
+	a.routeFlags(cmd, &o.manifest, &o.name, &o.routes)
 	f.StringVar(&o.source, "source", "", "source that the text comes from (default: the pipeline's first)")
 	f.StringVar(&o.author, "author", "someone", "handle of who said it")
 	f.StringVar(&o.language, "language", "", "language of the text (BCP 47); detected if not given")
@@ -274,4 +271,13 @@ func printCard(b *strings.Builder, c card.Card) {
 			fmt.Fprintf(b, "    | %s\n", line)
 		}
 	}
+}
+
+// routeFlags adds --manifest, --name and --routes, which say which routes a command judges by.
+func (a *app) routeFlags(cmd *cobra.Command, manifest, name, routes *string) {
+	f := cmd.Flags()
+	f.StringVarP(manifest, "manifest", "f", "", "file with a FeedbackPipeline; - is stdin")
+	f.StringVar(name, "name", "", "which FeedbackPipeline of the file, if it holds several")
+	f.StringVar(routes, "routes", a.env["ROUTES"], "routes as the notifier has them, JSON (default $ROUTES)")
+	f.Lookup("routes").DefValue = ""
 }
