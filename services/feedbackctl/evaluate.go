@@ -1,12 +1,14 @@
 package main
 
 import (
-	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -38,41 +40,63 @@ of each label's texts that got it, with its standard error: few texts say little
 confusion, and what a channel of the texts below --below and one of those above --above would
 be told: its precision (the share of it that is right) and recall (the share of what it should
 be told). For a negative channel it says what that precision becomes where only one text in
-20, or in 10, is negative, and which threshold tells the share --recall of them. Last come the texts that were judged most wrongly.`,
+20, or in 10, is negative, and which threshold tells the share --recall of them. Last come the texts that were judged most wrongly.
+
+It scores in its own process, or asks a server at --address, as score does: so are a server of your
+own, Azure or a language model measured on the same texts. A score without a label is cut at thirds.
+Empty lines are left out. The exit status is 1 if no text got a score.`,
 		Example: `  feedbackctl evaluate --kind chat --data ours.tsv
-  feedbackctl evaluate --backend vader --data ours.tsv --examples 0`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.evaluate(cmd.Context(), o) },
+  feedbackctl evaluate --backend vader --data ours.tsv --examples 0
+  feedbackctl evaluate --address localhost:9090 --kind slack --data ours.tsv`,
+		Args: arguments(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.check(cmd); err != nil {
+				return err
+			}
+			return a.evaluate(cmd.Context(), o)
+		},
 	}
 	f := cmd.Flags()
 	o.flags(f)
 	f.StringVar(&o.data, "data", "", "file of lines label<TAB>text, or - for stdin")
-	f.StringVar(&o.language, "language", "", "language of the texts (BCP 47); detected if not given")
 	f.Float64Var(&o.below, "below", 0.3, "the negative channel's threshold")
 	f.Float64Var(&o.above, "above", 0.9, "the positive channel's threshold")
 	f.Float64Var(&o.recall, "recall", 0.4, "share of the negative texts that a recommended threshold tells")
 	f.IntVar(&o.examples, "examples", 10, "how many of the texts that were judged most wrongly are shown")
-	complete(cmd, "kind", textKinds...)
-	complete(cmd, "backend", sentiment.Names()...)
+	o.complete(cmd)
 	return cmd
 }
 
-func (a *app) evaluate(ctx context.Context, o evaluateOptions) error {
+// check refuses what can be no threshold, share or number.
+func (o *evaluateOptions) check(cmd *cobra.Command) error {
 	if o.data == "" {
 		return usagef("--data is empty: name a file of lines label<TAB>text, or - for stdin")
 	}
-	if err := checkLanguage(o.language); err != nil {
-		return err
+	for flag, value := range map[string]float64{"below": o.below, "above": o.above, "recall": o.recall} {
+		if !(value >= 0 && value <= 1) { // which NaN is not
+			return usagef("--%s %v: give a number between 0 and 1", flag, value)
+		}
 	}
+	if o.recall == 0 {
+		return usagef("--recall 0: no threshold tells none of the negative texts; give a share above 0, such as 0.4")
+	}
+	if o.examples < 0 {
+		return usagef("--examples %d: give a number of texts, 0 for none", o.examples)
+	}
+	return o.scoreOptions.check(cmd)
+}
+
+func (a *app) evaluate(ctx context.Context, o evaluateOptions) error {
 	kind, err := o.source()
 	if err != nil {
 		return err
 	}
-	backend, err := sentiment.Open(o.backend, o.options())
+	backend, closeBackend, err := o.open()
 	if err != nil {
-		return &usageError{err}
+		return err
 	}
-	texts, err := a.labelled(o.data)
+	defer closeBackend()
+	texts, err := a.readLabelled(o.data)
 	if err != nil {
 		return err
 	}
@@ -84,75 +108,84 @@ func (a *app) evaluate(ctx context.Context, o evaluateOptions) error {
 	if err != nil {
 		return err
 	}
-	model := ""
+	models, reasons := map[string]int{}, map[string]int{}
 	for i, s := range sentiments {
 		texts[i].Scored, texts[i].Score = s.Score != nil, s.GetScore()
-		texts[i].Got = int(s.GetLabel() - feedbackv1.Label_LABEL_NEGATIVE)
-		if texts[i].Scored && model == "" {
-			model = s.GetModel()
+		if !texts[i].Scored {
+			reasons[reasonWord(s)]++
+			continue
 		}
+		texts[i].Got = gotLabel(s)
+		models[safe(s.GetModel())]++
 	}
-	return writeEvaluation(a.out, o, model, texts)
+	if err := writeEvaluation(a.out, o, counted(models), counted(reasons), texts); err != nil {
+		return err
+	}
+	if len(models) == 0 {
+		return fmt.Errorf("none of the %s got a score (%s): nothing was measured", plural(int64(len(texts)), "text", "texts"), counted(reasons))
+	}
+	return nil
 }
 
-// labelled reads the texts of a file with their labels.
-func (a *app) labelled(file string) (texts []evaluate.Judged, err error) {
+// gotLabel is the place of a sentiment's label in evaluate.Names. A server need not give one: then it is cut at thirds.
+func gotLabel(s *feedbackv1.Sentiment) int {
+	switch label := s.GetLabel(); {
+	case label != feedbackv1.Label_LABEL_UNSPECIFIED:
+		return int(label - feedbackv1.Label_LABEL_NEGATIVE)
+	case s.GetScore() < 1.0/3:
+		return evaluate.Negative
+	case s.GetScore() > 2.0/3:
+		return evaluate.Positive
+	}
+	return evaluate.Neutral
+}
+
+// counted writes what there is, the most frequent first, with numbers where it is of several kinds.
+func counted(numbers map[string]int) string {
+	names := slices.SortedFunc(maps.Keys(numbers), func(a, b string) int {
+		return cmp.Or(cmp.Compare(numbers[b], numbers[a]), cmp.Compare(a, b))
+	})
+	if len(names) < 2 {
+		return strings.Join(names, "")
+	}
+	for i, name := range names {
+		names[i] = fmt.Sprintf("%s %d", name, numbers[name])
+	}
+	return strings.Join(names, ", ")
+}
+
+// readLabelled reads the texts of a file with their labels.
+func (a *app) readLabelled(file string) (texts []evaluate.Judged, err error) {
 	in := a.in
 	if file != "-" {
 		f, err := os.Open(file)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("--data: %w; name a file of lines label<TAB>text, or - for stdin", err)
 		}
 		defer func() { err = errors.Join(err, f.Close()) }()
 		in = f
 	}
-	lines := bufio.NewScanner(in)
-	lines.Buffer(nil, lineLimit)
-	for n := 1; lines.Scan(); n++ {
-		name, text, ok := strings.Cut(lines.Text(), "\t")
+	lines := newLineReader(in)
+	for n := 1; ; n++ {
+		line, err := lines.next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", file, err)
+		}
+		if line == "" {
+			continue
+		}
+		name, text, ok := strings.Cut(line, "\t")
 		label, isLabel := evaluate.ParseLabel(name)
 		if !ok || !isLabel {
-			return nil, fmt.Errorf("%s:%d: %q is no label<TAB>text, with a label of %s", file, n, cut(lines.Text(), exampleRunes), strings.Join(evaluate.Names[:], ", "))
+			return nil, fmt.Errorf("%s:%d: %q is no label<TAB>text, with a label of %s", file, n, cut(line, exampleRunes), strings.Join(evaluate.Names[:], ", "))
 		}
 		texts = append(texts, evaluate.Judged{Want: label, Text: text})
-	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("read %s: %w", file, err)
 	}
 	if len(texts) == 0 {
 		return nil, fmt.Errorf("%s has no lines label<TAB>text", file)
 	}
 	return texts, nil
-}
-
-func writeEvaluation(out io.Writer, o evaluateOptions, model string, texts []evaluate.Judged) error {
-	r := evaluate.Of(texts, o.below, o.above)
-	w := bufio.NewWriter(out)
-	fmt.Fprintf(w, "model         %s\ntexts         %d, of which %d are unscored\nmacro recall  %.3f ± %.3f\nmacro F1      %.3f\n\n",
-		model, r.Texts, r.Unscored, r.MacroRecall, r.MacroRecallError, r.MacroF1)
-	fmt.Fprintf(w, "%-12s %9s %9s %9s\n", "label", "negative", "neutral", "positive")
-	for label, row := range r.Confusion {
-		fmt.Fprintf(w, "%-12s %9d %9d %9d\n", evaluate.Names[label], row[0], row[1], row[2])
-	}
-	alarm := evaluate.AlarmAt(texts, o.recall)
-	fmt.Fprintf(w, "\n%-14s %5s %10s %7s %9s %14s %14s\n", "channel", "told", "precision", "recall", "opposite", "5 % negative", "10 % negative")
-	for _, c := range []struct {
-		sign     string
-		channel  evaluate.Channel
-		negative bool
-	}{{"below", r.Negative, true}, {"below", alarm, true}, {"above", r.Positive, false}} {
-		rare := [2]string{"", ""}
-		if c.negative {
-			rare = [2]string{fmt.Sprintf("%.2f", c.channel.At(0.05)), fmt.Sprintf("%.2f", c.channel.At(0.1))}
-		}
-		fmt.Fprintf(w, "%-14s %5d %10.2f %7.2f %9d %14s %14s\n", fmt.Sprintf("%s %.3f", c.sign, c.channel.Threshold), c.channel.Told, c.channel.Precision, c.channel.Recall,
-			c.channel.Opposite, rare[0], rare[1])
-	}
-	for i, t := range evaluate.Worst(texts, o.examples) {
-		if i == 0 {
-			fmt.Fprintln(w, "\njudged most wrongly (label, score, text):")
-		}
-		fmt.Fprintf(w, "%-8s %.3f  %s\n", evaluate.Names[t.Want], t.Score, safe(cut(t.Text, exampleRunes)))
-	}
-	return w.Flush()
 }

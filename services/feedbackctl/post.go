@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -140,9 +139,9 @@ func (a *app) messages(file string, args []string) (iter.Seq2[string, error], fu
 // nonEmpty are the lines of in that hold more than white space.
 func nonEmpty(in io.Reader) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		r := bufio.NewReaderSize(in, lineLimit)
+		r := newLineReader(in)
 		for {
-			line, err := readLine(r)
+			line, err := r.next()
 			if text := strings.TrimSpace(line); text != "" && !yield(text, nil) {
 				return
 			}
@@ -150,7 +149,7 @@ func nonEmpty(in io.Reader) iter.Seq2[string, error] {
 				return
 			}
 			if err != nil {
-				yield("", err)
+				yield("", fmt.Errorf("read texts: %w", err))
 				return
 			}
 		}

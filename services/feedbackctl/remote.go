@@ -16,6 +16,7 @@ import (
 
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment"
+	contract "github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/remote"
 )
 
 const (
@@ -41,14 +42,11 @@ type remote struct {
 
 var _ sentiment.Backend = (*remote)(nil)
 
-// dialScorer returns a scorer at host:port. It connects with the first request.
-func dialScorer(address string, encrypted bool, timeout time.Duration) (*remote, error) {
-	if !strings.Contains(address, ":") {
-		return nil, usagef("--address %q: write it as host:port, such as localhost:9090", address)
-	}
+// dialScorer returns a scorer at host:port; without secure it speaks plain text. It connects with the first request.
+func dialScorer(address string, secure *tls.Config, timeout time.Duration) (*remote, error) {
 	transport := insecure.NewCredentials()
-	if encrypted {
-		transport = credentials.NewTLS(&tls.Config{MinVersion: tls.VersionTLS12})
+	if secure != nil {
+		transport = credentials.NewTLS(secure)
 	}
 	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(transport), grpc.WithDefaultServiceConfig(retryPolicy))
 	if err != nil {
@@ -91,6 +89,11 @@ func (r *remote) ask(ctx context.Context, req *feedbackv1.ScoreRequest) ([]*feed
 	if got, want := len(resp.GetSentiments()), len(req.GetDocuments()); got != want {
 		return nil, fmt.Errorf("ask the scorer at %s: it gave %d sentiments for %d texts; it does not keep to SentimentScorerService", r.address, got, want)
 	}
+	for i, s := range resp.GetSentiments() {
+		if err := contract.Check(s); err != nil {
+			return nil, fmt.Errorf("ask the scorer at %s: sentiment %d of %d: %w; it does not keep to SentimentScorerService", r.address, i+1, len(resp.GetSentiments()), err)
+		}
+	}
 	return resp.GetSentiments(), nil
 }
 
@@ -98,6 +101,9 @@ func explainStatus(err error, timeout time.Duration) string {
 	s := status.Convert(err)
 	switch s.Code() {
 	case codes.Unavailable:
+		if strings.Contains(s.Message(), "x509: ") {
+			return s.Message() + "; give the certificate of its authority by --tls-ca, and the name that its certificate bears in --address"
+		}
 		return s.Message() + "; see whether the scorer runs, whether the address is that of its gRPC port (9090 by default), and whether --tls is needed"
 	case codes.DeadlineExceeded:
 		return fmt.Sprintf("no answer within %v; give it more by --timeout", timeout)

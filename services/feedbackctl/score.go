@@ -3,37 +3,17 @@ package main
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os"
-	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment"
-	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/builtin"
 )
 
-const (
-	// scoreBatch is how many lines are scored at a time, if as many are there.
-	scoreBatch = 500
-	// lineLimit is how much of a line is kept, in bytes: more than any backend reads.
-	lineLimit = 64 << 10
-)
-
-type scoreOptions struct {
-	backend, assume, language, kind string
-	weights                         string
-	neutral                         []string
-	address                         string
-	tls                             bool
-	timeout                         time.Duration
-	output                          string
-}
+// scoreBatch is how many lines are scored at a time, if as many are there.
+const scoreBatch = 500
 
 func (a *app) scoreCommand() *cobra.Command {
 	var o scoreOptions
@@ -50,13 +30,14 @@ backend did not answer and another one scored. How far to trust it: docs/scoring
 score and the label of a text without a score are empty.
 
 It scores in its own process, as the sentiment-scorer does, or asks a server of
-feedback.v1.SentimentScorerService at --address.`,
+feedback.v1.SentimentScorerService at --address: a server of your own, or a sentiment-scorer with
+any backend. Of a line the first 64 KiB count; what is no UTF-8 is left out.`,
 		Example: `  feedbackctl score "I love Azure" "The portal is down again!"
   feedbackctl score --kind dev -o tsv < comments.txt
   feedbackctl score --address localhost:9090 --language en < messages.txt
   feedbackctl score < messages.txt | jq -r 'select(.score < 0.3) | .label'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := excludeAll(cmd, "address", "backend", "assume-language", "neutral-terms", "weights"); err != nil {
+			if err := o.check(cmd); err != nil {
 				return err
 			}
 			return a.score(cmd.Context(), o, args)
@@ -64,14 +45,9 @@ feedback.v1.SentimentScorerService at --address.`,
 	}
 	f := cmd.Flags()
 	f.StringVarP(&o.output, "output", "o", "json", "json or tsv")
-	f.StringVar(&o.language, "language", "", "language of the texts (BCP 47); detected if not given")
 	o.flags(f)
-	f.StringVar(&o.address, "address", "", "host:port of a scorer to ask by gRPC instead of scoring in process")
-	f.BoolVar(&o.tls, "tls", false, "encrypt the connection to --address")
-	f.DurationVar(&o.timeout, "timeout", 30*time.Second, "how long --address may take for a batch")
 	complete(cmd, "output", "json", "tsv")
-	complete(cmd, "kind", textKinds...)
-	complete(cmd, "backend", sentiment.Names()...)
+	o.complete(cmd)
 	return cmd
 }
 
@@ -79,14 +55,11 @@ func (a *app) score(ctx context.Context, o scoreOptions, args []string) error {
 	if err := oneOf("output", o.output, "json", "tsv"); err != nil {
 		return err
 	}
-	if err := checkLanguage(o.language); err != nil {
-		return err
-	}
 	kind, err := o.source()
 	if err != nil {
 		return err
 	}
-	backend, closeBackend, err := openBackend(o)
+	backend, closeBackend, err := o.open()
 	if err != nil {
 		return err
 	}
@@ -105,83 +78,6 @@ func (a *app) score(ctx context.Context, o scoreOptions, args []string) error {
 		err = flushed
 	}
 	return err
-}
-
-// isTerminal tells whether a person types what is read.
-func isTerminal(in io.Reader) bool {
-	f, ok := in.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
-}
-
-// textKinds are the kinds of text that --kind takes: those of the built-in models, and the sources that stand for one.
-var textKinds = append(builtin.Kinds(), "slack", "x")
-
-// flags adds those that choose what scores in process.
-func (o *scoreOptions) flags(f *pflag.FlagSet) {
-	f.StringVar(&o.kind, "kind", "", "kind of the texts: tweet, dev or chat, or their source: x (as tweet) or slack (as chat)")
-	f.StringVar(&o.backend, "backend", sentiment.BuiltinName, "what scores in process: "+strings.Join(sentiment.Names(), ", "))
-	f.StringVar(&o.assume, "assume-language", "en", "language of a text whose language is not known, in process; none for none")
-	f.StringSliceVar(&o.neutral, "neutral-terms", nil, "words that carry no sentiment, such as a product's name (builtin)")
-	f.StringVar(&o.weights, "weights", "", "folder of weights that hack/train wrote, in the place of the program's own (builtin)")
-}
-
-// options are those of the backend in process.
-func (o *scoreOptions) options() sentiment.Options {
-	s := sentiment.Options{AssumeLanguage: o.assume, NeutralTerms: o.neutral, Weights: o.weights}
-	switch o.kind {
-	case "slack":
-		s.Kind = builtin.Chat.String()
-	case "x":
-		s.Kind = builtin.Tweet.String()
-	default:
-		s.Kind = o.kind
-	}
-	return s
-}
-
-// checkLanguage refuses a --language that is none: otherwise that of the texts would be detected, as if nothing were fixed.
-func checkLanguage(tag string) error {
-	if _, err := sentiment.AssumedLanguage(tag); err != nil {
-		return usagef("--language %q is no language: use a BCP 47 tag such as en, or leave it out to have it detected", tag)
-	}
-	return nil
-}
-
-// source checks --kind, and is the kind of source that it stands for where a scorer is asked by gRPC, which chooses its
-// model by that.
-func (o *scoreOptions) source() (feedbackv1.SourceKind, error) {
-	if o.kind == "" {
-		return feedbackv1.SourceKind_SOURCE_KIND_UNSPECIFIED, nil
-	}
-	if err := oneOf("kind", o.kind, textKinds...); err != nil || o.address == "" {
-		return feedbackv1.SourceKind_SOURCE_KIND_UNSPECIFIED, err
-	}
-	switch o.kind {
-	case "slack":
-		return feedbackv1.SourceKind_SOURCE_KIND_SLACK, nil
-	case "x":
-		return feedbackv1.SourceKind_SOURCE_KIND_X, nil
-	}
-	return 0, usagef("--kind %s: a scorer that is asked by gRPC chooses by the source: use slack or x", o.kind)
-}
-
-func openBackend(o scoreOptions) (sentiment.Backend, func(), error) {
-	if o.address != "" {
-		r, err := dialScorer(o.address, o.tls, o.timeout)
-		if err != nil {
-			return nil, nil, err
-		}
-		return r, r.close, nil
-	}
-	backend, err := sentiment.Open(o.backend, o.options())
-	if err != nil {
-		return nil, nil, &usageError{err}
-	}
-	return backend, func() {}, nil
 }
 
 // scoring writes a line for each text.
@@ -258,47 +154,4 @@ func ready(lines <-chan string) (string, bool) {
 	default:
 		return "", false
 	}
-}
-
-// readLines sends the lines of in without their ends, of each at most lineLimit bytes. The
-// last one may lack its end. After the channel is closed, the other one gives the read error.
-func readLines(ctx context.Context, in io.Reader) (<-chan string, <-chan error) {
-	lines := make(chan string, 2*scoreBatch)
-	result := make(chan error, 1)
-	go func() {
-		defer close(lines)
-		r := bufio.NewReaderSize(in, lineLimit)
-		for {
-			line, err := readLine(r)
-			if err == nil || line != "" {
-				select {
-				case lines <- strings.TrimSuffix(line, "\r"):
-				case <-ctx.Done():
-					result <- ctx.Err()
-					return
-				}
-			}
-			if err != nil {
-				if errors.Is(err, io.EOF) {
-					err = nil
-				}
-				result <- err
-				return
-			}
-		}
-	}()
-	return lines, result
-}
-
-// readLine returns the next line, or as much of it as lineLimit allows, without its end.
-func readLine(r *bufio.Reader) (string, error) {
-	line, err := r.ReadSlice('\n')
-	text := strings.TrimSuffix(string(line), "\n")
-	for errors.Is(err, bufio.ErrBufferFull) {
-		_, err = r.ReadSlice('\n')
-	}
-	if err != nil && !errors.Is(err, io.EOF) {
-		return text, fmt.Errorf("read stdin: %w", err)
-	}
-	return text, err
 }

@@ -4,11 +4,20 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"math/big"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +25,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -145,6 +155,71 @@ func TestScoreBoundsALine(t *testing.T) {
 	in := strings.Repeat("I love it ", 1<<20) + "\nI hate it\n"
 	got := call{in: strings.NewReader(in)}.run(t, "score", "-o", "tsv").ok(t)
 	checkOrder(t, got.out, []string{"positive", "negative"})
+}
+
+func TestScoreTakesWhatEditorsWrite(t *testing.T) {
+	got := call{in: strings.NewReader("\ufeff\r\nI love it\r\n")}.run(t, "score", "-o", "tsv").ok(t)
+	if want := "\t\tund\n"; !strings.HasPrefix(got.out, want) || !strings.Contains(got.out, "positive") {
+		t.Errorf("stdout %q, want a line of no text and a positive one", got.out)
+	}
+	got = call{in: strings.NewReader("\xff\xfeI\x00\n\x00")}.run(t, "score")
+	if got.code != exitFailed || got.out != "" || !strings.Contains(got.err, "read stdin: it begins as UTF-16 does") {
+		t.Errorf("%+v, want UTF-16 refused", got)
+	}
+}
+
+func TestScoreOfNoInputSpeaksOfNoTerminal(t *testing.T) {
+	nothing, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nothing.Close()
+	if got := (call{in: nothing}).run(t, "score").ok(t); got.out != "" || got.err != "" {
+		t.Errorf("%+v, want nothing said", got)
+	}
+}
+
+func TestScoreTrustsTheAuthorityThatIsNamed(t *testing.T) {
+	certificate, file := selfSigned(t)
+	lis, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := grpc.NewServer(grpc.Creds(credentials.NewServerTLSFromCert(&certificate)))
+	feedbackv1.RegisterSentimentScorerServiceServer(g, &scorerServer{score: func(context.Context, *feedbackv1.ScoreRequest) (*feedbackv1.ScoreResponse, error) {
+		return &feedbackv1.ScoreResponse{Sentiments: []*feedbackv1.Sentiment{{Score: new(0.25)}}}, nil
+	}})
+	go func() { _ = g.Serve(lis) }()
+	t.Cleanup(g.Stop)
+	address := lis.Addr().String()
+	if got := (call{}).run(t, "score", "--address", address, "--tls-ca", file, "x").ok(t); !strings.Contains(got.out, `"score":0.25`) {
+		t.Errorf("%+v, want the server's score", got)
+	}
+	if got := (call{}).run(t, "score", "--address", address, "--tls", "x"); got.code != exitFailed || !strings.Contains(got.err, "--tls-ca") {
+		t.Errorf("%+v, want a server that the system does not trust refused, and --tls-ca named", got)
+	}
+}
+
+// selfSigned returns a certificate for 127.0.0.1, and a file that holds it.
+func selfSigned(t *testing.T) (tls.Certificate, string) {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, public, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: private}, file
 }
 
 func TestScoreTellsOfAReadError(t *testing.T) {
@@ -292,6 +367,12 @@ func TestScoreByGRPCExplainsFailures(t *testing.T) {
 		{"too few", func(context.Context, *feedbackv1.ScoreRequest) (*feedbackv1.ScoreResponse, error) {
 			return &feedbackv1.ScoreResponse{}, nil
 		}, "0 sentiments for 1 texts"},
+		{"a score that is none", func(context.Context, *feedbackv1.ScoreRequest) (*feedbackv1.ScoreResponse, error) {
+			return &feedbackv1.ScoreResponse{Sentiments: []*feedbackv1.Sentiment{{Score: new(math.NaN())}}}, nil
+		}, "its score is NaN"},
+		{"neither score nor reason", func(context.Context, *feedbackv1.ScoreRequest) (*feedbackv1.ScoreResponse, error) {
+			return &feedbackv1.ScoreResponse{Sentiments: []*feedbackv1.Sentiment{{}}}, nil
+		}, "neither score nor unscored_reason"},
 		{"too slow", func(ctx context.Context, _ *feedbackv1.ScoreRequest) (*feedbackv1.ScoreResponse, error) {
 			<-ctx.Done()
 			return nil, ctx.Err()

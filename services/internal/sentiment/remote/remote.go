@@ -204,14 +204,8 @@ func head(text string) string {
 
 // complete returns a server's sentiment with what it left out, or says what of it breaks the contract.
 func (b *Backend) complete(s *feedbackv1.Sentiment, d sentiment.Document) (*feedbackv1.Sentiment, error) {
-	if s == nil {
-		return nil, errors.New("it is empty")
-	}
-	if s.Score != nil && (math.IsNaN(s.GetScore()) || s.GetScore() < 0 || s.GetScore() > 1) {
-		return nil, fmt.Errorf("its score is %v; a score is 0 (very negative) to 1 (very positive)", s.GetScore())
-	}
-	if s.Score == nil && s.GetUnscoredReason() == feedbackv1.UnscoredReason_UNSCORED_REASON_UNSPECIFIED {
-		return nil, errors.New("it has neither score nor unscored_reason")
+	if err := Check(s); err != nil {
+		return nil, err
 	}
 	if s.GetLanguage().GetTag() == "" {
 		s.Language = b.identify(d.Text, d.Language)
@@ -220,6 +214,19 @@ func (b *Backend) complete(s *feedbackv1.Sentiment, d sentiment.Document) (*feed
 		s.Model = Name
 	}
 	return s, nil
+}
+
+// Check says what of a server's sentiment breaks the contract: a score is in 0..1, and without one there is a reason.
+func Check(s *feedbackv1.Sentiment) error {
+	switch {
+	case s == nil:
+		return errors.New("it is empty")
+	case s.Score != nil && (math.IsNaN(s.GetScore()) || s.GetScore() < 0 || s.GetScore() > 1):
+		return fmt.Errorf("its score is %v; a score is 0 (very negative) to 1 (very positive)", s.GetScore())
+	case s.Score == nil && s.GetUnscoredReason() == feedbackv1.UnscoredReason_UNSCORED_REASON_UNSPECIFIED:
+		return errors.New("it has neither score nor unscored_reason")
+	}
+	return nil
 }
 
 // believe is the language that a text's source names.
