@@ -37,6 +37,20 @@ func (s *scene) partitions(ctx context.Context, prefix string) (map[string]int, 
 	return counts, err
 }
 
+// written is up to which offset each topic is written, its partitions together.
+func (s *scene) written(ctx context.Context, topics ...string) ([]int64, error) {
+	sums := make([]int64, len(topics))
+	err := s.admin(ctx, func(admin *kadm.Client, _ *kgo.Client) error {
+		ends, err := admin.ListEndOffsets(ctx, topics...)
+		if err == nil {
+			err = ends.Error()
+		}
+		ends.Each(func(o kadm.ListedOffset) { sums[slices.Index(topics, o.Topic)] += o.Offset })
+		return err
+	})
+	return sums, err
+}
+
 // groups are the consumer groups whose names begin with prefix.
 func (s *scene) groups(ctx context.Context, prefix string) ([]string, error) {
 	var found []string

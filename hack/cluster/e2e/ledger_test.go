@@ -10,7 +10,8 @@ import (
 )
 
 // audit has people fall silent, waits until all that they said is told, and has the auditor judge.
-func (s *scene) audit() {
+func (s *scene) audit() audit.Ledger {
+	s.Helper()
 	s.talk(false)
 	var ledger audit.Ledger
 	last := ""
@@ -32,6 +33,11 @@ func (s *scene) audit() {
 	if !ledger.OK() || ledger.Pending > 0 {
 		s.Error(ledger)
 	}
+	return ledger
+}
+
+// everyHop wants that each hop had its part.
+func (s *scene) everyHop(ledger audit.Ledger) {
 	if ledger.Ingested == 0 || ledger.Scored == 0 || ledger.Unscored == 0 || ledger.Posted == 0 || ledger.Digested == 0 {
 		s.Errorf("%s\nwant that every hop had its part", ledger)
 	}

@@ -82,17 +82,19 @@ func (s *scene) apply() {
 func (s *scene) tokens(namespace string) {
 	s.Helper()
 	for name, data := range map[string]map[string]string{
-		"slack": {"bot-token": firstToken, "app-token": "xapp-simulator"},
-		"x":     {"bearer-token": "simulator"},
+		"slack":          {"bot-token": firstToken, "app-token": "xapp-simulator"},
+		"x":              {"bearer-token": "simulator"},
+		"azure-language": {"key": "simulator"},
+		"openai":         {"key": "simulator"},
 	} {
 		clustertest.Must(s.T, s.Create(s.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, StringData: data}))
 	}
 }
 
-// create makes the pipeline of a manifest of testdata, which bears its name, after change.
-func (s *scene) create(namespace, name string, change func(*v1alpha1.FeedbackPipelineSpec)) {
+// create makes the pipeline of a manifest of testdata after change.
+func (s *scene) create(namespace, file string, change func(*v1alpha1.FeedbackPipelineSpec)) {
 	s.Helper()
-	text, err := os.ReadFile(filepath.Join("testdata", name+".yaml"))
+	text, err := os.ReadFile(filepath.Join("testdata", file+".yaml"))
 	clustertest.Must(s.T, err)
 	manifest := strings.NewReplacer("%KAFKA%", strings.Join(s.kafka.Bootstrap(), ","),
 		"%SIMULATOR%", "http://"+simulator+"."+s.Namespace+".svc:8090").Replace(string(text))

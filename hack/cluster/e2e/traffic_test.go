@@ -25,7 +25,7 @@ func TestTraffic(t *testing.T) {
 	s.step("kill the node's components", s.killNode)
 	s.step("kill Kafka, start it again", s.killKafka)
 	s.step("helm upgrade", s.upgrade)
-	s.step("drain, audit", s.audit)
+	s.step("drain, audit", func() { s.everyHop(s.audit()) })
 	s.step("delete a pipeline, retain its topics", s.deleteRetaining)
 	s.step("apply it again", s.applyAgain)
 	s.step("delete a pipeline and its topics", s.deleteAll)
