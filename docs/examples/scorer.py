@@ -1,8 +1,10 @@
-"""A server for spec.scorer.grpc: a Hugging Face model that was made for sentiment, with three classes.
+"""A server for spec.scorer.grpc: a Hugging Face model that was made for sentiment, with three classes. From the
+repository's root:
 
     pip install grpcio grpcio-health-checking grpcio-tools torch transformers
-    python -m grpc_tools.protoc -I proto --python_out=. --grpc_python_out=. proto/feedback/v1/{event,scored,scorer_service}.proto
-    PORT=9090 MODEL=cardiffnlp/twitter-xlm-roberta-base-sentiment python scorer.py
+    mkdir scorer && cp docs/examples/scorer.py scorer
+    python -m grpc_tools.protoc -I proto --python_out=scorer --grpc_python_out=scorer proto/feedback/v1/{event,scored,scorer_service}.proto
+    PORT=9090 MODEL=cardiffnlp/twitter-xlm-roberta-base-sentiment python scorer/scorer.py
 """
 import concurrent.futures
 import os

@@ -34,10 +34,11 @@ const retryPolicy = `{"methodConfig": [{"name": [{"service": "feedback.v1.Sentim
 
 // remote is a scorer that is asked by gRPC.
 type remote struct {
-	address string
-	timeout time.Duration
-	conn    *grpc.ClientConn
-	client  feedbackv1.SentimentScorerServiceClient
+	address  string
+	timeout  time.Duration
+	identify func(text, source string) *feedbackv1.Language
+	conn     *grpc.ClientConn
+	client   feedbackv1.SentimentScorerServiceClient
 }
 
 var _ sentiment.Backend = (*remote)(nil)
@@ -48,11 +49,17 @@ func dialScorer(address string, secure *tls.Config, timeout time.Duration) (*rem
 	if secure != nil {
 		transport = credentials.NewTLS(secure)
 	}
+	languages, err := sentiment.NewIdentifier("en") // as a scorer does that has this server as its backend
+	if err != nil {
+		return nil, err
+	}
 	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(transport), grpc.WithDefaultServiceConfig(retryPolicy))
 	if err != nil {
 		return nil, usagef("--address %q: %v", address, err)
 	}
-	return &remote{address: address, timeout: timeout, conn: conn, client: feedbackv1.NewSentimentScorerServiceClient(conn)}, nil
+	return &remote{
+		address: address, timeout: timeout, identify: languages.Identify, conn: conn, client: feedbackv1.NewSentimentScorerServiceClient(conn),
+	}, nil
 }
 
 func (r *remote) close() { _ = r.conn.Close() }
@@ -90,7 +97,8 @@ func (r *remote) ask(ctx context.Context, req *feedbackv1.ScoreRequest) ([]*feed
 		return nil, fmt.Errorf("ask the scorer at %s: it gave %d sentiments for %d texts; it does not keep to SentimentScorerService", r.address, got, want)
 	}
 	for i, s := range resp.GetSentiments() {
-		if err := contract.Check(s); err != nil {
+		d := req.GetDocuments()[i]
+		if _, err := contract.Complete(s, sentiment.Document{Text: d.GetText(), Language: d.GetLanguage()}, r.identify); err != nil {
 			return nil, fmt.Errorf("ask the scorer at %s: sentiment %d of %d: %w; it does not keep to SentimentScorerService", r.address, i+1, len(resp.GetSentiments()), err)
 		}
 	}

@@ -31,7 +31,8 @@ score and the label of a text without a score are empty.
 
 It scores in its own process, as the sentiment-scorer does, or asks a server of
 feedback.v1.SentimentScorerService at --address: a server of your own, or a sentiment-scorer with
-any backend. Of a line the first 64 KiB count; what is no UTF-8 is left out.`,
+any backend. The language of a text of which such a server names none is told by the detector here.
+Of a line the first 64 KiB count; what is no UTF-8 is left out.`,
 		Example: `  feedbackctl score "I love Azure" "The portal is down again!"
   feedbackctl score --kind dev -o tsv < comments.txt
   feedbackctl score --address localhost:9090 --language en < messages.txt

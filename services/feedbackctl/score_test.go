@@ -335,6 +335,18 @@ func TestScoreByGRPC(t *testing.T) {
 	}
 }
 
+func TestScoreByGRPCTellsTheLanguageThatTheServerDoesNot(t *testing.T) {
+	address := serveScorer(t, func(_ context.Context, r *feedbackv1.ScoreRequest) (*feedbackv1.ScoreResponse, error) {
+		return &feedbackv1.ScoreResponse{Sentiments: []*feedbackv1.Sentiment{{Score: new(0.25)}}}, nil
+	})
+	for language, want := range map[string]string{"": `"language":"de"`, "nl": `"language":"nl","confidence":1`} {
+		got := call{}.run(t, "score", "--address", address, "--language", language, "Das ist wirklich sehr schlecht").ok(t)
+		if !strings.Contains(got.out, want) || !strings.Contains(got.out, `"model":"grpc"`) {
+			t.Errorf("--language %q: %s, want %s and a model", language, got.out, want)
+		}
+	}
+}
+
 func TestScoreByGRPCTellsOfAFallback(t *testing.T) {
 	since := timestamppb.New(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
 	address := serveScorer(t, func(_ context.Context, r *feedbackv1.ScoreRequest) (*feedbackv1.ScoreResponse, error) {

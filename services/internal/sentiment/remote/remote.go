@@ -182,7 +182,7 @@ func (b *Backend) request(ctx context.Context, documents []sentiment.Document) (
 		return nil, fmt.Errorf("it gave %d sentiments for %d documents; the contract is one for each, in their order", len(sentiments), len(documents))
 	}
 	for i, s := range sentiments {
-		if sentiments[i], err = b.complete(s, documents[i]); err != nil {
+		if sentiments[i], err = Complete(s, documents[i], b.identify); err != nil {
 			return nil, fmt.Errorf("sentiment %d of %d: %w", i+1, len(sentiments), err)
 		}
 	}
@@ -202,31 +202,24 @@ func head(text string) string {
 	return strings.ToValidUTF8(text, "")
 }
 
-// complete returns a server's sentiment with what it left out, or says what of it breaks the contract.
-func (b *Backend) complete(s *feedbackv1.Sentiment, d sentiment.Document) (*feedbackv1.Sentiment, error) {
-	if err := Check(s); err != nil {
-		return nil, err
+// Complete returns a server's sentiment of a document with what it left out, its language by identify and its model, or says
+// what of it breaks the contract: a score is in 0..1, and without one there is a reason.
+func Complete(s *feedbackv1.Sentiment, d sentiment.Document, identify func(text, source string) *feedbackv1.Language) (*feedbackv1.Sentiment, error) {
+	switch {
+	case s == nil:
+		return nil, errors.New("it is empty")
+	case s.Score != nil && (math.IsNaN(s.GetScore()) || s.GetScore() < 0 || s.GetScore() > 1):
+		return nil, fmt.Errorf("its score is %v; a score is 0 (very negative) to 1 (very positive)", s.GetScore())
+	case s.Score == nil && s.GetUnscoredReason() == feedbackv1.UnscoredReason_UNSCORED_REASON_UNSPECIFIED:
+		return nil, errors.New("it has neither score nor unscored_reason")
 	}
 	if s.GetLanguage().GetTag() == "" {
-		s.Language = b.identify(d.Text, d.Language)
+		s.Language = identify(d.Text, d.Language)
 	}
 	if s.GetModel() == "" {
 		s.Model = Name
 	}
 	return s, nil
-}
-
-// Check says what of a server's sentiment breaks the contract: a score is in 0..1, and without one there is a reason.
-func Check(s *feedbackv1.Sentiment) error {
-	switch {
-	case s == nil:
-		return errors.New("it is empty")
-	case s.Score != nil && (math.IsNaN(s.GetScore()) || s.GetScore() < 0 || s.GetScore() > 1):
-		return fmt.Errorf("its score is %v; a score is 0 (very negative) to 1 (very positive)", s.GetScore())
-	case s.Score == nil && s.GetUnscoredReason() == feedbackv1.UnscoredReason_UNSCORED_REASON_UNSPECIFIED:
-		return errors.New("it has neither score nor unscored_reason")
-	}
-	return nil
 }
 
 // believe is the language that a text's source names.
