@@ -109,10 +109,17 @@ func explainStatus(err error, timeout time.Duration) string {
 	s := status.Convert(err)
 	switch s.Code() {
 	case codes.Unavailable:
-		if strings.Contains(s.Message(), "x509: ") {
-			return s.Message() + "; give the certificate of its authority by --tls-ca, and the name that its certificate bears in --address"
+		said := s.Message()
+		if _, tries, ok := strings.Cut(said, "rpc error: code = Unavailable desc = "); ok {
+			said = tries // of all tries the last
 		}
-		return s.Message() + "; see whether the scorer runs, whether the address is that of its gRPC port (9090 by default), and whether --tls is needed"
+		switch {
+		case strings.Contains(said, "x509: "):
+			return said + "; give the certificate of its authority by --tls-ca, and the name that its certificate bears in --address"
+		case ofConnection(said):
+			return said + "; see whether the scorer runs, whether the address is that of its gRPC port (9090 by default), and whether --tls is needed"
+		}
+		return "it answers that it cannot score now: " + said
 	case codes.DeadlineExceeded:
 		return fmt.Sprintf("no answer within %v; give it more by --timeout", timeout)
 	case codes.Unimplemented:
@@ -120,6 +127,16 @@ func explainStatus(err error, timeout time.Duration) string {
 	default:
 		return fmt.Sprintf("%s (%s)", s.Message(), s.Code())
 	}
+}
+
+// ofConnection tells whether what gRPC says of UNAVAILABLE is of the connection, and not a server's own words.
+func ofConnection(said string) bool {
+	for _, words := range []string{"connection", "name resolver", "transport", "error reading from server", "EOF", "no children to pick from"} {
+		if strings.Contains(said, words) {
+			return !strings.HasPrefix(said, "score: ") // as a sentiment-scorer's begin
+		}
+	}
+	return false
 }
 
 // head returns the first limit bytes of s, cut between characters.

@@ -379,6 +379,12 @@ func TestScoreByGRPCExplainsFailures(t *testing.T) {
 		{"too few", func(context.Context, *feedbackv1.ScoreRequest) (*feedbackv1.ScoreResponse, error) {
 			return &feedbackv1.ScoreResponse{}, nil
 		}, "0 sentiments for 1 texts"},
+		{"its backend is away", func(context.Context, *feedbackv1.ScoreRequest) (*feedbackv1.ScoreResponse, error) {
+			return nil, status.Error(codes.Unavailable, "score: azure: https://x answered 401: it refuses the key")
+		}, ": it answers that it cannot score now: score: azure: https://x answered 401: it refuses the key\n"},
+		{"its backend hangs up", func(context.Context, *feedbackv1.ScoreRequest) (*feedbackv1.ScoreResponse, error) {
+			return nil, status.Error(codes.Unavailable, "score: azure: connection reset by peer")
+		}, ": it answers that it cannot score now: score: azure: connection reset by peer\n"},
 		{"a score that is none", func(context.Context, *feedbackv1.ScoreRequest) (*feedbackv1.ScoreResponse, error) {
 			return &feedbackv1.ScoreResponse{Sentiments: []*feedbackv1.Sentiment{{Score: new(math.NaN())}}}, nil
 		}, "its score is NaN"},
@@ -393,7 +399,11 @@ func TestScoreByGRPCExplainsFailures(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			address := serveScorer(t, test.score)
-			got := call{}.run(t, "score", "--address", address, "--timeout", "100ms", "x")
+			timeout := "10s"
+			if test.name == "too slow" {
+				timeout = "100ms"
+			}
+			got := call{}.run(t, "score", "--address", address, "--timeout", timeout, "x")
 			if got.code != exitFailed || !strings.Contains(got.err, test.says) || !strings.Contains(got.err, address) {
 				t.Errorf("%+v, want status 1 and %q", got, test.says)
 			}

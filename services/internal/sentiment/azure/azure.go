@@ -12,6 +12,7 @@ package azure
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -28,6 +29,7 @@ import (
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
 	"github.com/feedback-pipelines/feedback-pipelines/proto/version"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/endpoint"
 )
 
 // Name is what the backend is called.
@@ -135,6 +137,7 @@ func Open(o Options) (*Backend, error) {
 	}, &policy.ClientOptions{
 		Telemetry: policy.TelemetryOptions{ApplicationID: applicationID},
 		Retry:     policy.RetryOptions{MaxRetries: 3, TryTimeout: timeout, RetryDelay: 500 * time.Millisecond, MaxRetryDelay: 10 * time.Second},
+		Transport: endpoint.Client(nil, atOnce),
 	})
 	return b, nil
 }
@@ -269,12 +272,19 @@ func (b *Backend) post(ctx context.Context, path string, body, out any) error {
 	if !runtime.HasStatusCode(answer, http.StatusOK) {
 		return runtime.NewResponseError(answer)
 	}
-	if err := runtime.UnmarshalAsJSON(answer, out); err != nil {
+	payload, err := runtime.Payload(answer)
+	if err != nil {
 		return err
+	}
+	if err := json.Unmarshal(payload, out); err != nil {
+		return errNoAnswer
 	}
 	sentiment.Progress(ctx)
 	return nil
 }
+
+// errNoAnswer is an answer that is not the service's, such as the page of a proxy.
+var errNoAnswer = errors.New("it answered 200 OK, but not with an answer of Azure AI Language or Text Analytics")
 
 // explain says in one line what an error means and what to do.
 func (b *Backend) explain(ctx context.Context, err error) error {
@@ -285,22 +295,35 @@ func (b *Backend) explain(ctx context.Context, err error) error {
 		return ctx.Err()
 	}
 	var answer *azcore.ResponseError
-	if !errors.As(err, &answer) {
-		return fmt.Errorf("azure: %s: %w", b.endpoint, err)
+	var contract *answerError
+	switch {
+	case errors.As(err, &answer):
+	case errors.Is(err, errNoAnswer), errors.As(err, &contract):
+		return fmt.Errorf("azure: %s: %w: is the endpoint right, spec.scorer.azure.api what it speaks, and does no proxy answer in its place?", b.endpoint, err)
+	default:
+		var place *url.Error
+		if errors.As(err, &place) {
+			err = place.Err // the address is said already
+		}
+		return fmt.Errorf("azure: %s: %w%s", b.endpoint, err, endpoint.Remedy(err, "spec.scorer.azure.endpoint", "its certificate is none for that name of an authority that is trusted here: is spec.scorer.azure.endpoint right?"))
 	}
-	said := fmt.Sprintf("azure: %s answered %d %s", b.endpoint, answer.StatusCode, answer.ErrorCode)
+	said := strings.TrimSpace(fmt.Sprintf("azure: %s answered %d %s", b.endpoint, answer.StatusCode, answer.ErrorCode))
 	remedy := ""
-	switch answer.StatusCode {
-	case http.StatusUnauthorized:
+	switch code := answer.StatusCode; {
+	case code == http.StatusUnauthorized:
 		remedy = ": it refuses the key: is it a key of this resource, and of this region?"
-	case http.StatusForbidden:
+	case code == http.StatusForbidden:
 		remedy = ": it refuses access: do the resource's network rules let us in, and is its quota not spent?"
-	case http.StatusNotFound:
+	case code == http.StatusNotFound:
 		remedy = ": there is no such interface: is the endpoint right, and spec.scorer.azure.api what it speaks?"
-	case http.StatusTooManyRequests:
+	case code == http.StatusTooManyRequests:
 		remedy = ": it throttles us: raise the resource's tier, or run fewer replicas"
-	case http.StatusBadRequest:
+	case code == http.StatusBadRequest:
 		remedy = ": it does not understand the request: is spec.scorer.azure.api what it speaks?"
+	case code >= http.StatusMultipleChoices && code < http.StatusBadRequest:
+		remedy = ": it sends us elsewhere: set spec.scorer.azure.endpoint to where it is"
+	case code >= http.StatusInternalServerError:
+		remedy = ": it fails by itself: see the resource's own health"
 	}
 	return fmt.Errorf("%s%s%w", said, remedy, quiet{err})
 }

@@ -185,8 +185,17 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 	}{
 		{"wrong key", "401 401: it refuses the key", stand(nil), "ffff"},
 		{"no such interface", "404", always(http.StatusNotFound, "{}"), ""},
-		{"throttled for good", "429 : it throttles us", always(http.StatusTooManyRequests, "{}"), ""},
-		{"a document too few", "neither a score nor an error for document 0 of 1", always(http.StatusOK, `{"results":{"documents":[]}}`), ""},
+		{"throttled for good", "429: it throttles us", always(http.StatusTooManyRequests, "{}"), ""},
+		{"a document too few", "neither a score nor an error for document 1 of 1", always(http.StatusOK, `{"results":{"documents":[]}}`), ""},
+		{"a page", "not with an answer of Azure AI Language or Text Analytics: is the endpoint right", always(http.StatusOK, "<!doctype html><title>Log in</title>"), ""},
+		{"no number", "not with an answer of", always(http.StatusOK, `{"results":{"documents":[{"id":"0","confidenceScores":{"positive":NaN}}]}}`), ""},
+		{"no shares", `the confidenceScores of document "0" are positive 0, neutral 0 and negative 0`, always(http.StatusOK, `{"results":{"documents":[{"id":"0","sentiment":"positive"}]}}`), ""},
+		{"shares of more than a whole", "positive 7", always(http.StatusOK, `{"results":{"documents":[{"id":"0","confidenceScores":{"positive":7}}]}}`), ""},
+		{"a share below none", "negative -1", always(http.StatusOK, `{"results":{"documents":[{"id":"0","confidenceScores":{"positive":2,"negative":-1}}]}}`), ""},
+		{"an answer without end", "its answer is larger than 16 MiB; no such service", always(http.StatusOK, strings.Repeat(" ", 17<<20)), ""},
+		{"trouble of its own", "answered 501: it fails by itself", always(http.StatusNotImplemented, ""), ""},
+		{"elsewhere", "answered 302: it sends us elsewhere: set spec.scorer.azure.endpoint", always(http.StatusFound, ""), ""},
+		{"hangs up", "is it running, is spec.scorer.azure.endpoint right", stand(func(http.ResponseWriter, *http.Request) bool { panic(http.ErrAbortHandler) }), ""},
 		{"another's document", `a document "7", which was not asked about`, always(http.StatusOK, `{"results":{"documents":[{"id":"7"}]}}`), ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -198,6 +207,31 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 				t.Errorf("got %q, want one line without the key", err)
 			}
 		})
+	}
+}
+
+func TestTextAnalyticsRefusesAScoreThatIsNone(t *testing.T) {
+	s := stand(func(w http.ResponseWriter, _ *http.Request) bool {
+		fmt.Fprint(w, `{"documents":[{"id":"0","score":7}]}`)
+		return true
+	})
+	_, err := open(t, s, azure.Options{API: azure.TextAnalyticsV2}).Score(t.Context(), []sentiment.Document{{Text: "I love it", Language: "en"}})
+	if err == nil || !strings.Contains(err.Error(), `the score of document "0" is 7`) {
+		t.Errorf("got %v, want the score refused", err)
+	}
+}
+
+func TestARedirectGetsNoKey(t *testing.T) {
+	got := make(chan string, 8)
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got <- r.Header.Get("Ocp-Apim-Subscription-Key") }))
+	defer elsewhere.Close()
+	s := stand(func(w http.ResponseWriter, r *http.Request) bool {
+		http.Redirect(w, r, elsewhere.URL, http.StatusTemporaryRedirect)
+		return true
+	})
+	_, err := open(t, s, azure.Options{}).Score(t.Context(), []sentiment.Document{{Text: "I love it", Language: "en"}})
+	if err == nil || len(got) > 0 {
+		t.Errorf("got %v, and %d requests at another address, want an error and none", err, len(got))
 	}
 }
 

@@ -41,13 +41,9 @@ type analysisDocument struct {
 type analysisResults struct {
 	Results struct {
 		Documents []struct {
-			ID        string `json:"id"`
-			Sentiment string `json:"sentiment"`
-			Scores    struct {
-				Positive float64 `json:"positive"`
-				Neutral  float64 `json:"neutral"`
-				Negative float64 `json:"negative"`
-			} `json:"confidenceScores"`
+			ID               string `json:"id"`
+			Sentiment        string `json:"sentiment"`
+			Scores           shares `json:"confidenceScores"`
 			DetectedLanguage struct {
 				ISO6391Name     string  `json:"iso6391Name"`
 				ConfidenceScore float64 `json:"confidenceScore"`
@@ -114,7 +110,10 @@ func (languageAPI) score(ctx context.Context, b *Backend, texts []text) ([]*feed
 		if err != nil {
 			return nil, err
 		}
-		score := min(1, max(0, d.Scores.Positive+d.Scores.Neutral/2))
+		score, err := d.Scores.score(d.ID)
+		if err != nil {
+			return nil, err
+		}
 		out[i] = &feedbackv1.Sentiment{Score: &score, Label: labels[d.Sentiment], Language: texts[i].language, Model: model}
 	}
 	for _, e := range answer.Results.Errors {
@@ -125,6 +124,25 @@ func (languageAPI) score(ctx context.Context, b *Backend, texts []text) ([]*feed
 		out[i] = refused(model, texts[i], e.Error)
 	}
 	return out, complete(out)
+}
+
+// shares are how sure the service is of each label.
+type shares struct {
+	Positive float64 `json:"positive"`
+	Neutral  float64 `json:"neutral"`
+	Negative float64 `json:"negative"`
+}
+
+// roundings is how far the sum of three shares, each with two decimals, may be from 1; a little more than it is.
+const roundings = 0.1
+
+// score is P(positive) + P(neutral)/2. What are no shares of a whole, as where they are left out, is an error: a score of 0
+// would be an alarm.
+func (s shares) score(id string) (float64, error) {
+	if sum := s.Positive + s.Neutral + s.Negative; min(s.Positive, s.Neutral, s.Negative) < 0 || sum < 1-roundings || sum > 1+roundings {
+		return 0, answerErrorf("the confidenceScores of document %q are positive %v, neutral %v and negative %v, which are no shares of 1", id, s.Positive, s.Neutral, s.Negative)
+	}
+	return min(1, s.Positive+s.Neutral/2), nil
 }
 
 // labels are the service's; mixed is neither the one nor the other.
@@ -149,7 +167,7 @@ func refused(model string, t text, e documentError) *feedbackv1.Sentiment {
 func index(id string, n int) (int, error) {
 	i, err := strconv.Atoi(id)
 	if err != nil || i < 0 || i >= n {
-		return 0, fmt.Errorf("the answer has a document %q, which was not asked about", id)
+		return 0, answerErrorf("the answer has a document %q, which was not asked about", id)
 	}
 	return i, nil
 }
@@ -158,8 +176,17 @@ func index(id string, n int) (int, error) {
 func complete(all []*feedbackv1.Sentiment) error {
 	for i, s := range all {
 		if s == nil {
-			return fmt.Errorf("the answer has neither a score nor an error for document %d of %d", i, len(all))
+			return answerErrorf("the answer has neither a score nor an error for document %d of %d", i+1, len(all))
 		}
 	}
 	return nil
+}
+
+// answerError says what of an answer is not as the service's interface has it.
+type answerError struct{ what string }
+
+func (e *answerError) Error() string { return e.what }
+
+func answerErrorf(format string, args ...any) error {
+	return &answerError{fmt.Sprintf(format, args...)}
 }

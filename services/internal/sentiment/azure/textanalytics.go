@@ -82,7 +82,10 @@ func (textAnalyticsAPI) score(ctx context.Context, b *Backend, texts []text) ([]
 		if d.Score == nil {
 			continue
 		}
-		score := min(1, max(0, *d.Score))
+		score := *d.Score
+		if score < 0 || score > 1 {
+			return nil, answerErrorf("the score of document %q is %v; a score is 0 to 1", d.ID, score)
+		}
 		out[i] = &feedbackv1.Sentiment{Score: &score, Label: v2Label(score), Language: texts[i].language, Model: model}
 	}
 	for _, e := range answer.Errors {

@@ -2,15 +2,14 @@ package llm
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/endpoint"
 )
 
 // said is what went wrong, without an address.
@@ -65,10 +64,6 @@ func (b *Backend) remedy(err error) string {
 	var (
 		answer *statusError
 		broken *brokenError
-		host   *net.DNSError
-		record tls.RecordHeaderError
-		trust  x509.UnknownAuthorityError
-		name   x509.HostnameError
 	)
 	switch {
 	case errors.As(err, &answer):
@@ -77,14 +72,8 @@ func (b *Backend) remedy(err error) string {
 		return fmt.Sprintf("; so does its answer to a plain text, so that no text is to blame: take a model and a server that keep to response_format json_schema with strict, in the place of %s", b.o.Model)
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Sprintf("; it took longer than %s: raise spec.scorer.llm.timeout, or lower maxDocuments or concurrency", b.o.Timeout)
-	case errors.As(err, &host):
-		return "; is the name in spec.scorer.llm.endpoint right?"
-	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
-		return "; it speaks no TLS: is spec.scorer.llm.endpoint an http address?"
-	case errors.As(err, &trust), errors.As(err, &name):
-		return "; give the authority of its certificate as spec.scorer.llm.tls.caRef"
 	}
-	return "; is it running, is spec.scorer.llm.endpoint right, and may we reach it?"
+	return endpoint.Remedy(err, "spec.scorer.llm.endpoint", "give the authority of its certificate as spec.scorer.llm.tls.caRef")
 }
 
 // remedyOf is what to do about an answer that refuses.

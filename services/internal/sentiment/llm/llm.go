@@ -25,7 +25,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"strings"
 	"sync"
@@ -36,6 +35,7 @@ import (
 
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/endpoint"
 )
 
 // Name is what the backend is called, and the beginning of the model's name in a sentiment.
@@ -168,18 +168,13 @@ func Open(o Options) (*Backend, error) {
 	if o.APIVersion != "" {
 		b.url += "?" + url.Values{"api-version": {o.APIVersion}}.Encode()
 	}
-	transport := &http.Transport{
-		Proxy: http.ProxyFromEnvironment, TLSClientConfig: o.TLS, ForceAttemptHTTP2: true, TLSHandshakeTimeout: 10 * time.Second,
-		MaxIdleConnsPerHost: o.Concurrency, IdleConnTimeout: 90 * time.Second,
-	}
 	b.pipeline = runtime.NewPipeline("feedback-pipelines", o.Version, runtime.PipelineOptions{
 		PerRetry: []policy.Policy{&try{backend: b}},
 	}, &policy.ClientOptions{
 		Retry: policy.RetryOptions{
 			MaxRetries: maxRetries, TryTimeout: o.Timeout, RetryDelay: 500 * time.Millisecond, MaxRetryDelay: maxWait, ShouldRetry: shouldRetry,
 		},
-		// A redirect would hand the key, in a header of its own, to whoever is named in it.
-		Transport: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+		Transport: endpoint.Client(o.TLS, o.Concurrency),
 	})
 	return b, nil
 }
