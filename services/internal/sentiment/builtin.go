@@ -15,8 +15,9 @@ import (
 )
 
 // Builtin scores by the models of package builtin: one for each kind of English text, and one for the other languages.
-// The score is P(positive) + P(neutral)/2, where the three probabilities are calibrated as if all classes were equally
-// common; the label is the most probable class. Text in a language without a model is unscored with the reason.
+// The score is P(positive) + P(neutral)/2, where the three probabilities are calibrated for a stream with a given mix of the
+// classes (see builtin.Head); the label is the class that the text speaks for most. Text in a language without a model is
+// unscored with the reason.
 type Builtin struct {
 	weights  *builtin.Weights
 	identify *Identifier
@@ -121,7 +122,7 @@ func (b *Builtin) one(r *builtin.Reader, d *Document, a *answer) (s *feedbackv1.
 	}
 	a.score = result.Score()
 	a.sentiment.Score, a.sentiment.Language = &a.score, &a.language
-	a.sentiment.Model, a.sentiment.Label = b.models[result.Model], labelOf[result.Class()]
+	a.sentiment.Model, a.sentiment.Label = b.models[result.Model], labelOf[result.Class]
 	return &a.sentiment
 }
 

@@ -16,7 +16,7 @@ import (
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/builtin"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/evaluate"
-	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/evaluate/chat"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/evaluate/measured"
 )
 
 // textRow is one way to score texts, or to tell their language, for make bench: hack/bench runs each in a process of its
@@ -81,7 +81,7 @@ func openReader(kind builtin.Kind) func(b *testing.B) func(string) *feedbackv1.S
 			}
 			result, _ := reader.Score(kind, builtin.English)
 			score = result.Score()
-			said.Score, said.Label = &score, labelOf[result.Class()]
+			said.Score, said.Label = &score, labelOf[result.Class]
 			return said
 		}
 	}
@@ -150,7 +150,7 @@ func reportLanguages(b *testing.B, do func(string) *feedbackv1.Sentiment, texts 
 // labelledTexts are those of a set, none if it is not there.
 func labelledTexts(b *testing.B, folder, set string) []evaluate.Judged {
 	if set == ownTexts {
-		texts, err := chat.Texts()
+		texts, err := measured.Chat.Texts()
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -17,6 +17,9 @@ type Head struct {
 	// Calibration makes of the two raw logits (negative and positive, over neutral) those that mean what they say: a
 	// constant, and what it takes of each.
 	Calibration [2][3]float32 `json:"calibration"`
+	// Mix is how common negative, neutral and positive texts are where the calibrated logits mean what they say. All zero
+	// in older files: equally common.
+	Mix [3]float32 `json:"mix,omitzero"`
 	// Net are the network's weights: of each filter's greatest response, then of the sum of its responses.
 	Net [][2]float32 `json:"net,omitempty"`
 	// Alarm is the recommended threshold for a channel that tells negative texts where few are: a text whose score is
@@ -216,11 +219,16 @@ func (p Probabilities) Score() float64 {
 	return max(0, min(1, float64(p[Positive])+float64(p[Neutral])/2))
 }
 
-// Class is the most probable class.
-func (p Probabilities) Class() int {
+// Class is the class that the text speaks for most: whose probability it raised most over the class's share in Mix. Where
+// all classes are equally common that is the most probable one.
+func (h *Head) Class(p Probabilities) int {
+	mix := h.Mix
+	if mix == ([3]float32{}) {
+		mix = [3]float32{1, 1, 1}
+	}
 	best := Neutral
 	for _, c := range [...]int{Negative, Positive} {
-		if p[c] > p[best] {
+		if p[c]*mix[best] > p[best]*mix[c] {
 			best = c
 		}
 	}

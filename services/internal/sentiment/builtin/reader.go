@@ -106,6 +106,7 @@ func (r *Reader) Language() Guess {
 // Result is what a model says of a text.
 type Result struct {
 	Probabilities
+	Class int // see Head.Class
 	Model *Model
 }
 
@@ -122,7 +123,8 @@ func (r *Reader) Score(kind Kind, language string) (Result, bool) {
 	}
 	s := Salt(language)
 	r.features.extract(&r.tokens, r.weights.Lexicon, s)
-	return Result{Probabilities: h.Calibrated(m.Raw(&r.features, &h, s)), Model: m}, true
+	p := h.Calibrated(m.Raw(&r.features, &h, s))
+	return Result{Probabilities: p, Class: h.Class(p), Model: m}, true
 }
 
 // Features returns what the models see of the text that was read last, in that language: for training. They hold until

@@ -45,7 +45,7 @@ func TestScore(t *testing.T) {
 			t.Fatalf("Read(%q) = false", test.text)
 		}
 		got, ok := r.Score(test.kind, test.language)
-		if !ok || got.Class() != test.want {
+		if !ok || got.Class != test.want {
 			t.Errorf("%s %s %q: %v %v, want class %d", test.kind, test.language, test.text, got.Probabilities, ok, test.want)
 		}
 		if sum := got.Probabilities[0] + got.Probabilities[1] + got.Probabilities[2]; math.Abs(float64(sum)-1) > 1e-3 {

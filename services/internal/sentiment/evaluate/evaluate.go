@@ -48,9 +48,6 @@ type Report struct {
 	// MacroRecallError is the standard error of MacroRecall: how far that of other texts like these usually is from it.
 	MacroRecallError   float64
 	Negative, Positive Channel
-	// Calibration is the expected calibration error of each label, with all labels counted as equally common, and
-	// CalibrationAsIs with the labels as common as they are; NaN without probabilities.
-	Calibration, CalibrationAsIs [Labels]float64
 }
 
 // Channel is what a channel would be told.
@@ -94,11 +91,17 @@ func Of(texts []Judged, below, above float64) Report {
 	r.macro()
 	r.Negative = channel(texts, Negative, below)
 	r.Positive = channel(texts, Positive, above)
-	for label := range Labels {
-		r.Calibration[label] = calibration(texts, label, true)
-		r.CalibrationAsIs[label] = calibration(texts, label, false)
-	}
 	return r
+}
+
+// CalibrationAt is the expected calibration error of each label where the labels are as common as in mix, whatever their
+// shares among these texts: the mean difference between how probable a label is said to be and how often it is right. It is
+// NaN without probabilities.
+func CalibrationAt(texts []Judged, mix [Labels]float64) (off [Labels]float64) {
+	for label := range Labels {
+		off[label] = calibration(texts, label, &mix)
+	}
+	return off
 }
 
 func (r *Report) macro() {
@@ -201,8 +204,9 @@ func StandardError(texts []Judged, figure func([]Judged) float64) float64 {
 // calibrationBins is how many bins, with as many texts each, calibration has.
 const calibrationBins = 10
 
-// calibration is the mean difference between how probable a label is said to be and how often it is right.
-func calibration(texts []Judged, label int, balanced bool) float64 {
+// calibration is the mean difference between how probable a label is said to be and how often it is right, with the
+// labels as common as in mix.
+func calibration(texts []Judged, label int, mix *[Labels]float64) float64 {
 	var counts [Labels]float64
 	var scored []Judged
 	for _, t := range texts {
@@ -215,17 +219,11 @@ func calibration(texts []Judged, label int, balanced bool) float64 {
 		return math.NaN()
 	}
 	slices.SortStableFunc(scored, func(a, b Judged) int { return cmp.Compare(a.P[label], b.P[label]) })
-	weight := func(t Judged) float64 {
-		if balanced {
-			return 1 / counts[t.Want]
-		}
-		return 1
-	}
 	total, off := 0.0, 0.0
 	for b := range calibrationBins {
 		said, was, sum := 0.0, 0.0, 0.0
 		for _, t := range scored[b*len(scored)/calibrationBins : (b+1)*len(scored)/calibrationBins] {
-			w := weight(t)
+			w := mix[t.Want] / counts[t.Want]
 			sum += w
 			said += w * t.P[label]
 			if t.Want == label {

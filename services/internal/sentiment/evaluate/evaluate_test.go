@@ -35,8 +35,8 @@ func TestOf(t *testing.T) {
 	if p := r.Positive; p.Told != 1 || !near(p.Precision, 1) || !near(p.Recall, 1) {
 		t.Errorf("positive channel %+v", p)
 	}
-	if !math.IsNaN(r.Calibration[Negative]) {
-		t.Errorf("calibration %v without probabilities, want none", r.Calibration[Negative])
+	if off := CalibrationAt(four(), [Labels]float64{1, 1, 1}); !math.IsNaN(off[Negative]) {
+		t.Errorf("calibration %v without probabilities, want none", off[Negative])
 	}
 }
 
@@ -80,14 +80,13 @@ func TestCalibration(t *testing.T) {
 		}
 		texts = append(texts, Judged{Want: want, Scored: true, P: p})
 	}
-	r := Of(texts, 0.3, 0.9)
-	for label, off := range r.CalibrationAsIs {
+	for label, off := range CalibrationAt(texts, [Labels]float64{0.2, 0.3, 0.5}) {
 		if off > 1e-9 {
-			t.Errorf("%s: calibration error %v, want 0", Names[label], off)
+			t.Errorf("%s: calibration error %v at the texts' own mix, want 0", Names[label], off)
 		}
 	}
-	if got, want := r.Calibration[Positive], 0.5-1.0/3; !near(got, want) {
-		t.Errorf("balanced calibration error %v, want %v", got, want)
+	if got, want := CalibrationAt(texts, [Labels]float64{1, 1, 1})[Positive], 0.5-1.0/3; !near(got, want) {
+		t.Errorf("calibration error %v where all labels are equally common, want %v", got, want)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,7 +13,7 @@ import (
 
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/builtin"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/evaluate"
-	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/evaluate/chat"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/evaluate/measured"
 )
 
 // set is a file of label<TAB>text lines.
@@ -47,6 +48,9 @@ var known = []set{
 	{name: "goemotions_dev", domain: "chat", validate: true, figures: true, what: "Reddit comments of GoEmotions, development", licence: "Apache-2.0"},
 	{name: "xed_en", domain: "chat", weight: 0, what: "subtitles of XED", licence: "CC BY 4.0"},
 	{name: "senti4sd_train", domain: "dev", weight: 1, split: true, what: "Stack Overflow posts of Senti4SD", licence: "MIT"},
+	{name: "chat_product", domain: "chat", weight: writtenWeight, split: true, what: "messages of a product's users, written for this", licence: "Apache-2.0"},
+	{name: "chat_platform", domain: "chat", weight: writtenWeight, split: true, what: "messages of a platform's users, written for this", licence: "Apache-2.0"},
+	{name: "tweet_customers", domain: "tweet", weight: writtenWeight, split: true, what: "tweets of customers, written for this", licence: "Apache-2.0"},
 	{name: "se_gh_train", domain: "dev", weight: 1, split: true, what: "GitHub comments", licence: "research use, not passed on"},
 }
 
@@ -61,8 +65,14 @@ var worldLanguages = []string{"ar", "de", "es", "fr", "it", "pt"}
 // asideShare is the share of a set's texts that are put aside for validation, in thousandths.
 const asideShare = 150
 
-// describe returns what is known of a set by its name.
-func describe(name string) (set, error) {
+// describe returns what is known of a set by its name. One whose name is in leftOut is for validation alone.
+func describe(name string, leftOut []string) (set, error) {
+	s, err := named(name)
+	s.validate = s.validate || slices.Contains(leftOut, name)
+	return s, err
+}
+
+func named(name string) (set, error) {
 	if i := slices.IndexFunc(known, func(s set) bool { return s.name == name }); i >= 0 {
 		return known[i], nil
 	}
@@ -93,21 +103,25 @@ func load(folder string, leftOut []string) ([]*set, error) {
 	var sets []*set
 	var errs []error
 	for _, file := range files {
-		s, err := describe(strings.TrimSuffix(filepath.Base(file), ".tsv"))
+		s, err := describe(strings.TrimSuffix(filepath.Base(file), ".tsv"), leftOut)
 		if err == nil {
-			s.validate = s.validate || slices.Contains(leftOut, s.name)
-			err = s.read(file)
+			err = s.readFile(file)
 		}
 		errs = append(errs, err)
 		sets = append(sets, &s)
 	}
-	measured, err := chat.Texts()
-	dropTwice(sets, measured)
+	sets, err = addWritten(sets, leftOut)
+	errs = append(errs, err)
+	notLearned, err := measuredTexts()
+	dropTwice(sets, notLearned)
 	return sets, errors.Join(append(errs, err)...)
 }
 
-func (s *set) read(file string) error {
-	return lines(file, func(n int, line string) error {
+func (s *set) readFile(file string) error { return lines(file, s.take(file)) }
+
+// take returns what reads a line of the set's file.
+func (s *set) take(file string) func(n int, line string) error {
+	return func(n int, line string) error {
 		name, content, ok := strings.Cut(line, "\t")
 		label, isLabel := evaluate.ParseLabel(name)
 		if !ok || !isLabel {
@@ -116,7 +130,7 @@ func (s *set) read(file string) error {
 		aside := s.validate || s.split && thousandth(content) < asideShare
 		s.texts = append(s.texts, text{label: label, text: content, aside: aside})
 		return nil
-	})
+	}
 }
 
 // lines calls do for each line of a file.
@@ -126,6 +140,11 @@ func lines(file string, do func(n int, line string) error) error {
 		return err
 	}
 	defer f.Close()
+	return scan(file, f, do)
+}
+
+// scan calls do for each line of what is read.
+func scan(file string, f io.Reader, do func(n int, line string) error) error {
 	scanner := bufio.NewScanner(f)
 	scanner.Buffer(nil, 1<<20)
 	for n := 1; scanner.Scan(); n++ {
@@ -162,13 +181,22 @@ func gist(text string) string {
 	return b.String()
 }
 
+// measuredTexts are all that there are to be measured on.
+func measuredTexts() (texts []evaluate.Judged, err error) {
+	for _, s := range measured.Sets() {
+		of, failed := s.Texts()
+		texts, err = append(texts, of...), errors.Join(err, failed)
+	}
+	return texts, err
+}
+
 // fewestTelling is how many letters a text has that nobody else has written by chance, as they have "ok, thanks".
 const fewestTelling = 15
 
-// dropTwice drops of the texts for training those that stand among those for validation, or among measured ones, too.
-func dropTwice(sets []*set, measured []evaluate.Judged) {
+// dropTwice drops of the texts for training those that stand among those for validation, or among those that are never learned, too.
+func dropTwice(sets []*set, notLearned []evaluate.Judged) {
 	aside := map[string]bool{}
-	for _, t := range measured {
+	for _, t := range notLearned {
 		if g := gist(t.Text); len(g) >= fewestTelling {
 			aside[g] = true
 		}

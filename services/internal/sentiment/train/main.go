@@ -132,7 +132,7 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 	if err := write(o.out, files, out); err != nil {
 		return err
 	}
-	if err := c.addChat(o.out); err != nil {
+	if err := c.addMeasured(o.out); err != nil {
 		return err
 	}
 	return write(o.out, map[string][]byte{cardFile: []byte(c.markdown())}, out)

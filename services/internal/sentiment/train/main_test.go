@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/builtin"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/evaluate"
@@ -72,7 +73,7 @@ func checkLearned(t *testing.T, folder string) {
 	for text, want := range map[string]int{"the blargh thing is here": builtin.Negative, "the mumble thing is here": builtin.Neutral, "the yippee thing is here": builtin.Positive} {
 		r.Read(text)
 		for _, kind := range []builtin.Kind{builtin.Tweet, builtin.Chat} {
-			if got, ok := r.Score(kind, builtin.English); !ok || got.Class() != want || !strings.HasPrefix(got.Model.Version, "2026-01-02-") {
+			if got, ok := r.Score(kind, builtin.English); !ok || got.Class != want || !strings.HasPrefix(got.Model.Version, "2026-01-02-") {
 				t.Errorf("%v %q: %v by %s, want class %d", kind, text, got.Probabilities, got.Model.Version, want)
 			}
 		}
@@ -190,13 +191,13 @@ func TestTextsThatAreAsideAreNotTrainedOn(t *testing.T) {
 }
 
 func TestMeasuredTextsAreNotTrainedOn(t *testing.T) {
-	measured, err := chatTexts()
+	notLearned, err := measuredTexts()
 	if err != nil {
 		t.Fatal(err)
 	}
 	var own strings.Builder
-	for _, m := range measured {
-		fmt.Fprintf(&own, "%s\t%s\n", evaluate.Names[m.label], strings.ToUpper(m.text))
+	for _, m := range notLearned {
+		fmt.Fprintf(&own, "%s\t%s\n", evaluate.Names[m.Want], strings.ToUpper(m.Text))
 	}
 	folder := t.TempDir()
 	if err := os.WriteFile(filepath.Join(folder, "chat_ours.tsv"), []byte(own.String()+"neutral\tnobody has measured this\n"), 0o600); err != nil {
@@ -215,5 +216,67 @@ func TestMeasuredTextsAreNotTrainedOn(t *testing.T) {
 	}
 	if !kept {
 		t.Error("a text of one's own is dropped, want it kept")
+	}
+}
+
+func TestWrittenTextsJoinWhereThereAreMany(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		sets []*set
+		want bool
+	}{
+		{"many of the kind", []*set{{name: "chat_ours", domain: "chat", weight: 1, texts: make([]text, fewestBeside)}}, true},
+		{"few", []*set{{name: "chat_ours", domain: "chat", weight: 1, texts: make([]text, fewestBeside-1)}}, false},
+		{"many for validation", []*set{{name: "chat_val", domain: "chat", weight: 1, validate: true, texts: make([]text, fewestBeside)}}, false},
+		{"many of another kind", []*set{{name: "fr_ours", domain: "fr", weight: 1, texts: make([]text, fewestBeside)}}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			sets, err := addWritten(test.sets, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			added := 0
+			for _, s := range sets[len(test.sets):] {
+				if s.domain != "chat" || s.licence != "Apache-2.0" {
+					t.Errorf("set %s of %s under %q joined, want the chat's that were written for this", s.name, s.domain, s.licence)
+				}
+				added += len(s.texts)
+			}
+			if got := added > 0; got != test.want {
+				t.Errorf("%d written texts joined, want some: %t", added, test.want)
+			}
+		})
+	}
+}
+
+func TestWrittenTextsAreCleanAndKnown(t *testing.T) {
+	files, err := written.ReadDir("written")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]string{}
+	for _, file := range files {
+		name := strings.TrimSuffix(file.Name(), ".tsv")
+		s, err := describe(name, nil)
+		if err != nil || s.weight == 0 || s.licence != "Apache-2.0" {
+			t.Errorf("set %s: %v, weight %v, licence %q, want one of known", name, err, s.weight, s.licence)
+		}
+		content, err := written.ReadFile("written/" + file.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := scan(file.Name(), bytes.NewReader(content), s.take(file.Name())); err != nil {
+			t.Error(err)
+		}
+		for _, text := range s.texts {
+			key := strings.ToLower(text.text)
+			if before, ok := seen[key]; ok && before == name {
+				t.Errorf("%s: %q is there twice", name, text.text)
+			}
+			seen[key] = name
+			if !utf8.ValidString(text.text) || strings.ContainsAny(text.text, "\t\r") || strings.TrimSpace(text.text) != text.text || text.text == "" {
+				t.Errorf("%s: %q is no clean line", name, text.text)
+			}
+		}
 	}
 }

@@ -39,7 +39,7 @@ func evaluateWeights(ctx context.Context, o *options, d *data, out io.Writer) er
 		}
 		fmt.Fprint(out, newFigure(s.domain+": "+s.name+", VADER", judged).row())
 	}
-	if err := printChat(ctx, out, w, vader); err != nil {
+	if err := printMeasured(ctx, out, w, vader); err != nil {
 		return err
 	}
 	if len(d.spoken) > 0 {
@@ -73,7 +73,7 @@ func judgeBuiltin(w *builtin.Weights, domain string, texts []text) []evaluate.Ju
 		}
 		if r, ok := reader.Score(kind, language); ok {
 			p := r.Probabilities
-			out[i].Scored, out[i].Got, out[i].Score = true, p.Class(), p.Score()
+			out[i].Scored, out[i].Got, out[i].Score = true, r.Class, p.Score()
 			out[i].P = &[evaluate.Labels]float64{float64(p[0]), float64(p[1]), float64(p[2])}
 		}
 	}

@@ -8,22 +8,22 @@ import (
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/builtin"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/evaluate"
-	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/evaluate/chat"
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/evaluate/measured"
 )
 
-const chatHead = `
-%d texts of a product's chat with labels, which were written for this and are never learned from, in English, each figure with its standard
-error. "Recommended" is the channel below the kind's own recommended threshold, and "at .40" that of which the threshold
-was chosen on these texts to tell 40 %% of the negative ones; both with the precision where 5 %% and 10 %% are negative. ECE is
-the expected calibration error of negative, neutral and positive, all labels equally common.
+const measuredHead = `
+%d %s, written with labels for this project and never learned from, in English, each figure with its
+standard error. "Recommended" is the channel below the kind's own recommended threshold, and "at .40" that of which the
+threshold was chosen on these texts to tell 40 %% of the negative ones; both with the precision where 5 %% and 10 %% are negative. ECE is
+the expected calibration error of negative, neutral and positive, where they are as common as the probabilities assume.
 
 | scored by | macro recall | macro F1 | below 0.3: precision, recall | above 0.9: precision, recall (negative ones) | recommended: threshold, recall; at 5 %%, at 10 %% | at .40: threshold; at 5 %%, at 10 %% | ECE |
 |---|---|---|---|---|---|---|---|
 `
 
-// chatTexts are those of package chat, as sets have them.
-func chatTexts() ([]text, error) {
-	labelled, err := chat.Texts()
+// textsOf are a measured set's, as sets have them.
+func textsOf(s measured.Set) ([]text, error) {
+	labelled, err := s.Texts()
 	if err != nil {
 		return nil, err
 	}
@@ -34,42 +34,46 @@ func chatTexts() ([]text, error) {
 	return texts, nil
 }
 
-// addChat adds to the card what the chat's model of a folder reaches on the chat's texts.
-func (c *card) addChat(folder string) error {
+// addMeasured adds to the card what the models of a folder reach on the measured texts.
+func (c *card) addMeasured(folder string) error {
 	w, err := builtin.Load(folder)
 	if err != nil {
 		return err
 	}
-	texts, err := chatTexts()
-	if err != nil {
-		return err
+	for _, s := range measured.Sets() {
+		texts, err := textsOf(s)
+		if err != nil {
+			return err
+		}
+		c.figures = append(c.figures, newFigure(s.Kind+": "+s.What+", written to be measured on", judgeBuiltin(w, s.Kind, texts)))
 	}
-	c.figures = append(c.figures, newFigure("chat: texts of a product's chat, written to be measured on", judgeBuiltin(w, builtin.Chat.String(), texts)))
 	return nil
 }
 
-// printChat prints what each kind of model and VADER reach on the chat's texts.
-func printChat(ctx context.Context, out io.Writer, w *builtin.Weights, vader sentiment.Backend) error {
-	texts, err := chatTexts()
-	if err != nil {
-		return err
+// printMeasured prints what each kind of model and VADER reach on the measured texts.
+func printMeasured(ctx context.Context, out io.Writer, w *builtin.Weights, vader sentiment.Backend) error {
+	for _, s := range measured.Sets() {
+		texts, err := textsOf(s)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, measuredHead, len(texts), s.What)
+		for _, name := range builtin.Kinds() {
+			kind, _ := builtin.ParseKind(name)
+			alarm := float64(w.Kinds[kind].Heads[builtin.English].Alarm)
+			fmt.Fprint(out, measuredRow("builtin, "+name, judgeBuiltin(w, name, texts), alarm))
+		}
+		judged, err := judgeBackend(ctx, vader, texts)
+		if err != nil {
+			return err
+		}
+		fmt.Fprint(out, measuredRow("VADER", judged, 0))
 	}
-	fmt.Fprintf(out, chatHead, len(texts))
-	for _, name := range builtin.Kinds() {
-		kind, _ := builtin.ParseKind(name)
-		alarm := float64(w.Kinds[kind].Heads[builtin.English].Alarm)
-		fmt.Fprint(out, chatRow("builtin, "+name, judgeBuiltin(w, name, texts), alarm))
-	}
-	judged, err := judgeBackend(ctx, vader, texts)
-	if err != nil {
-		return err
-	}
-	fmt.Fprint(out, chatRow("VADER", judged, 0))
 	return nil
 }
 
-// chatRow is a row of printChat's table; an alarm of 0 is none.
-func chatRow(name string, texts []evaluate.Judged, alarm float64) string {
+// measuredRow is a row of printMeasured's table; an alarm of 0 is none.
+func measuredRow(name string, texts []evaluate.Judged, alarm float64) string {
 	of := func(pick func(r evaluate.Report) float64) string {
 		return withError(texts, func(t []evaluate.Judged) float64 { return pick(evaluate.Of(t, usualBelow, usualAbove)) })
 	}
@@ -89,7 +93,7 @@ func chatRow(name string, texts []evaluate.Judged, alarm float64) string {
 		of(func(r evaluate.Report) float64 { return r.MacroRecall }), of(func(r evaluate.Report) float64 { return r.MacroF1 }),
 		of(func(r evaluate.Report) float64 { return r.Negative.Precision }), of(func(r evaluate.Report) float64 { return r.Negative.Recall }),
 		of(func(r evaluate.Report) float64 { return r.Positive.Precision }), of(func(r evaluate.Report) float64 { return r.Positive.Recall }),
-		r.Positive.Opposite, recommended, evaluate.AlarmAt(texts, alarmRecall).Threshold, chosen(rare), chosen(lessRare), errorsOf(r.Calibration))
+		r.Positive.Opposite, recommended, evaluate.AlarmAt(texts, alarmRecall).Threshold, chosen(rare), chosen(lessRare), errorsOf(evaluate.CalibrationAt(texts, usualMix)))
 }
 
 // The shares of negative texts for which a channel's precision is told.

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"embed"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+)
+
+// written are texts with labels that were written for this project, to be learned from: a file of label<TAB>text lines
+// for each set, by whose name known says the rest. written/README.md says how they came to be.
+//
+//go:embed written/*.tsv
+var written embed.FS
+
+// addWritten adds the written sets of those kinds of which there are at least fewestBeside other texts to learn from, lent
+// ones aside: few as they are, they make no model by themselves. A set of which the name is in leftOut is for validation
+// alone.
+func addWritten(sets []*set, leftOut []string) ([]*set, error) {
+	files, err := written.ReadDir("written")
+	if err != nil {
+		return nil, fmt.Errorf("list the written texts: %w", err)
+	}
+	out := slices.Clone(sets)
+	for _, file := range files {
+		s, err := describe(strings.TrimSuffix(file.Name(), ".tsv"), leftOut)
+		if err != nil {
+			return nil, err
+		}
+		if beside(sets, s.domain) < fewestBeside {
+			continue
+		}
+		f, err := written.Open(path.Join("written", file.Name()))
+		if err != nil {
+			return nil, err
+		}
+		err = scan(file.Name(), f, s.take(file.Name()))
+		_ = f.Close()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, &s)
+	}
+	return out, nil
+}
+
+// fewestBeside is how many texts a kind has to have beside the written ones.
+const fewestBeside = 1000
+
+// beside is how many texts of a domain are there to be learned from.
+func beside(sets []*set, domain string) (n int) {
+	for _, s := range sets {
+		if s.domain == domain && !s.validate && s.weight > 0 {
+			n += len(s.texts)
+		}
+	}
+	return n
+}
+
+// writtenWeight is what each written text weighs in training: they are few beside the others.
+const writtenWeight = 8
