@@ -78,7 +78,7 @@ func (c grpcConfig) tls() (*tls.Config, error) {
 	return run.ClientTLS("SCORER_GRPC_TLS_", c.TLSCA, c.TLSCertificate, c.TLSKey)
 }
 
-func (c grpcConfig) open(assumeLanguage string) (sentiment.Backend, error) {
+func (c grpcConfig) open(setting, assumeLanguage string) (sentiment.Backend, error) {
 	secure, err := c.tls()
 	if err != nil {
 		return nil, err
@@ -87,7 +87,7 @@ func (c grpcConfig) open(assumeLanguage string) (sentiment.Backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	return remote.Open(remote.Options{Address: c.Address, TLS: secure, Timeout: c.Timeout, Documents: c.MaxDocuments, Identify: languages.Identify})
+	return remote.Open(remote.Options{Address: c.Address, TLS: secure, Timeout: c.Timeout, Documents: c.MaxDocuments, Identify: languages.Identify, Setting: setting})
 }
 
 // azureConfig says which Azure resource scores, where the backend is azure.
@@ -112,15 +112,25 @@ func (c azureConfig) validate() error {
 	return nil
 }
 
+// setting is where the backend's settings stand in the manifest, for what errors say is to be done.
+func (c *config) setting() string {
+	if c.Shadow != "" {
+		return "spec.scorer.shadow." + c.Backend
+	}
+	return "spec.scorer." + c.Backend
+}
+
 // open returns the backend that the settings name. A language model is paid for by ledger and counted in reg.
 func (c *config) open(ledger *tokens.Ledger, reg prometheus.Registerer) (sentiment.Backend, error) {
 	switch c.Backend {
 	case remote.Name:
-		return c.GRPC.open(c.AssumeLanguage)
+		return c.GRPC.open(c.setting(), c.AssumeLanguage)
 	case azure.Name:
-		return azure.Open(c.Azure.options())
+		o := c.Azure.options()
+		o.Setting = c.setting()
+		return azure.Open(o)
 	case llm.Name:
-		return c.LLM.open(c.AssumeLanguage, ledger, newLLMMetrics(reg, ledger).count)
+		return c.LLM.open(c.setting(), c.AssumeLanguage, ledger, newLLMMetrics(reg, ledger).count)
 	}
 	return c.openOwn(c.Backend)
 }

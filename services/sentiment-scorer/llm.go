@@ -74,7 +74,7 @@ func (c llmConfig) tls() (*tls.Config, error) {
 	return run.ClientTLS("SCORER_LLM_TLS_", c.TLSCA, c.TLSCertificate, c.TLSKey)
 }
 
-func (c llmConfig) open(assumeLanguage string, budget llm.Budget, count func(string, int64, int64)) (sentiment.Backend, error) {
+func (c llmConfig) open(setting, assumeLanguage string, budget llm.Budget, count func(string, int64, int64)) (sentiment.Backend, error) {
 	secure, err := c.tls()
 	if err != nil {
 		return nil, err
@@ -84,7 +84,7 @@ func (c llmConfig) open(assumeLanguage string, budget llm.Budget, count func(str
 		return nil, err
 	}
 	o := c.options()
-	o.TLS, o.Budget, o.Identify, o.Count = secure, budget, languages.Identify, count
+	o.TLS, o.Budget, o.Identify, o.Count, o.Setting = secure, budget, languages.Identify, count, setting
 	return llm.Open(o)
 }
 
@@ -102,7 +102,9 @@ func (c *config) ledger(client *kafka.Client) *tokens.Ledger {
 	if c.Backend != llm.Name {
 		return nil
 	}
-	return tokens.New(c.Instance, c.LLM.DailyBudget, newBooks(c, client), time.Now)
+	l := tokens.New(c.Instance, c.LLM.DailyBudget, newBooks(c, client), time.Now)
+	l.Setting = c.setting()
+	return l
 }
 
 // closeLedger gives back what is left of it.

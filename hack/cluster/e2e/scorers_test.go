@@ -100,7 +100,7 @@ func (s *scene) fault(kind, target, duration string) {
 func (s *scene) modelAway() {
 	began := time.Now()
 	s.fault("llm503", "", "10m")
-	s.is(v1alpha1.ConditionReady, metav1.ConditionTrue, "Degraded", "ScoredByFallback", "llm has not answered")
+	s.is(v1alpha1.ConditionReady, metav1.ConditionTrue, "Degraded", "ScoredByFallback", "llm has not answered", "answered 503, and was asked again")
 	degraded := time.Since(began)
 	s.tells()
 	s.scores(10)
@@ -115,8 +115,9 @@ func (s *scene) modelAway() {
 func (s *scene) shadowAway() {
 	began := time.Now()
 	s.fault("revoke", "azure", "")
-	s.is(v1alpha1.ConditionShadowHealthy, metav1.ConditionFalse, "BackendFailed", "it refuses the key")
+	s.is(v1alpha1.ConditionShadowHealthy, metav1.ConditionFalse, "BackendFailed", "it refuses the key of spec.scorer.shadow.azure.credentialsSecretRef")
 	failed := time.Since(began)
+	s.announced("ShadowBackendFailed")
 	s.is(v1alpha1.ConditionReady, metav1.ConditionTrue, "Flowing")
 	s.tells()
 	began = time.Now()
@@ -124,6 +125,23 @@ func (s *scene) shadowAway() {
 	s.is(v1alpha1.ConditionShadowHealthy, metav1.ConditionTrue, "Healthy")
 	s.scores(1)
 	s.note = fmt.Sprintf(" (the status said BackendFailed after %.0f s, Healthy again after %.0f s)", failed.Seconds(), time.Since(began).Seconds())
+}
+
+// announced waits for an Event of the pipeline with a reason.
+func (s *scene) announced(reason string) {
+	s.Helper()
+	s.Until("an Event says "+reason, time.Minute, func(ctx context.Context) (string, bool) {
+		var events corev1.EventList
+		if err := s.List(ctx, &events, client.InNamespace(s.Namespace)); err != nil {
+			return err.Error(), false
+		}
+		of := slices.DeleteFunc(events.Items, func(e corev1.Event) bool { return e.InvolvedObject.Kind != "FeedbackPipeline" })
+		var reasons []string
+		for _, e := range of {
+			reasons = append(reasons, e.Type+" "+e.Reason)
+		}
+		return strings.Join(reasons, ", "), slices.ContainsFunc(of, func(e corev1.Event) bool { return e.Reason == reason })
+	})
 }
 
 // deleteScorers: with deletionPolicy Delete topics and groups go with the pipeline, the shadow's as well, and so do all

@@ -33,13 +33,14 @@ func (p *pass) report(ctx context.Context) error {
 	return nil
 }
 
-// announce makes an Event of each transition: of Ready, and of each source.
+// announce makes an Event of each transition: of Ready, of each source, and of the scorer's shadow.
 func (p *pass) announce(before v1alpha1.FeedbackPipelineStatus) {
 	was, is := meta.FindStatusCondition(before.Conditions, v1alpha1.ConditionReady), meta.FindStatusCondition(p.pipeline.Status.Conditions, v1alpha1.ConditionReady)
 	if was == nil || was.Status != is.Status || was.Reason != is.Reason {
 		p.event(p.pipeline, eventType(is.Status == metav1.ConditionTrue || is.Reason == status.ReasonSuspended || was == nil), is.Reason, is.Message)
 	}
 	p.announceGaps(before.Sources)
+	p.announceShadow(before.Conditions)
 	states := map[string]v1alpha1.SourceState{}
 	for _, s := range before.Sources {
 		states[s.Name] = s.State
@@ -49,6 +50,20 @@ func (p *pass) announce(before v1alpha1.FeedbackPipelineStatus) {
 			healthy := s.State == v1alpha1.SourceHealthy || s.State == v1alpha1.SourceSuspended
 			p.event(p.pipeline, eventType(healthy), "Source"+string(s.State), fmt.Sprintf("source %s was %s and is %s %s", s.Name, was, s.State, s.Message))
 		}
+	}
+}
+
+// announceShadow makes an Event of what has become of the shadow: by the reason of its
+// condition with Shadow before it. That it starts, or rests with the pipeline, is none.
+func (p *pass) announceShadow(before []metav1.Condition) {
+	was, is := meta.FindStatusCondition(before, v1alpha1.ConditionShadowHealthy), meta.FindStatusCondition(p.pipeline.Status.Conditions, v1alpha1.ConditionShadowHealthy)
+	ran := was != nil && was.Status == metav1.ConditionTrue && was.Reason != status.ReasonSuspended
+	switch {
+	case is == nil, was != nil && was.Status == is.Status && was.Reason == is.Reason:
+	case is.Reason == status.ReasonSuspended:
+	case !ran && (is.Status == metav1.ConditionUnknown || is.Reason == status.ReasonRollingOut):
+	default:
+		p.event(p.pipeline, eventType(is.Status == metav1.ConditionTrue), "Shadow"+is.Reason, is.Message)
 	}
 }
 

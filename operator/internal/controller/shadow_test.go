@@ -1,6 +1,8 @@
 package controller_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -42,6 +44,30 @@ func TestShadow(t *testing.T) {
 	s.must(s.api.Get(t.Context(), budget, &policyv1.PodDisruptionBudget{}))
 	if g := p.Status.Groups[len(p.Status.Groups)-1]; g.Name != desired.Prefix(p)+".shadow-scorer" || g.Lag == nil {
 		t.Errorf("the last group of the status is %+v, want the shadow's with its lag", g)
+	}
+
+	s.events.take()
+	s.speak(p, func(h *feedbackv1.Health) {
+		if h.Component == desired.ShadowScorer {
+			h.Conditions = []*feedbackv1.Health_Condition{{Name: "backend", Level: feedbackv1.Health_LEVEL_FAILED, Reason: "BackendFailed", Message: "so"}}
+			h.Level = feedbackv1.Health_LEVEL_FAILED
+		}
+	})
+	s.reconcile(p)
+	s.reconcile(p)
+	s.speak(p)
+	s.reconcile(p)
+	if got, want := s.events.take(), []string{"Warning ShadowBackendFailed backend: so", "Normal ShadowHealthy the shadow scores what the scorer scores"}; !slices.Equal(got, want) {
+		t.Errorf("events of a backend that failed and came back = %q, want %q", got, want)
+	}
+
+	s.edit(p, func(p *v1alpha1.FeedbackPipeline) { p.Spec.Suspend = true })
+	s.reconcile(p)
+	s.condition(p, "ShadowHealthy", "True Suspended")
+	s.edit(p, func(p *v1alpha1.FeedbackPipeline) { p.Spec.Suspend = false })
+	s.reconcile(p)
+	if got := slices.DeleteFunc(s.events.take(), func(e string) bool { return !strings.Contains(e, " Shadow") }); len(got) > 0 {
+		t.Errorf("events of a shadow that rested = %q, want none", got)
 	}
 
 	s.edit(p, func(p *v1alpha1.FeedbackPipeline) { p.Spec.Scorer.Shadow = nil })
@@ -150,8 +176,12 @@ func TestShadowNeverTouchesThePipeline(t *testing.T) {
 			if got := s.deployments()[shadowOf] != nil; got != tt.runs {
 				t.Errorf("the shadow has a Deployment: %v, want %v", got, tt.runs)
 			}
-			if got := s.events.take(); len(got) > 0 {
-				t.Errorf("events = %q, want none: nothing has become of the pipeline", got)
+			told := ""
+			if reason, ill := strings.CutPrefix(tt.want, "False "); ill && reason != "RollingOut" {
+				told = "Warning Shadow" + reason + " "
+			}
+			if got := s.events.take(); (told == "") != (len(got) == 0) || len(got) > 1 || len(got) == 1 && !strings.HasPrefix(got[0], told) {
+				t.Errorf("events = %q, want one that begins with %q: nothing has become of the pipeline", got, told)
 			}
 		})
 	}

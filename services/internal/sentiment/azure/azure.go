@@ -67,6 +67,8 @@ type Options struct {
 	API API
 	// Timeout is how long one try of a request may take; default DefaultTimeout.
 	Timeout time.Duration
+	// Setting is where these options stand in the manifest, for errors; default spec.scorer.azure.
+	Setting string
 	// Version is the program's, for the User-Agent; default what it was built from.
 	Version string
 }
@@ -90,6 +92,7 @@ func (o Options) Validate() error {
 // Backend scores by Azure. It is safe for concurrent use.
 type Backend struct {
 	endpoint string
+	setting  string
 	service  service
 	pipeline runtime.Pipeline
 }
@@ -127,7 +130,7 @@ func Open(o Options) (*Backend, error) {
 		timeout = DefaultTimeout
 	}
 	from := strings.Trim(cmp.Or(o.Version, version.Read().Version), "()")
-	b := &Backend{endpoint: strings.TrimRight(o.Endpoint, "/"), service: languageAPI{}}
+	b := &Backend{endpoint: strings.TrimRight(o.Endpoint, "/"), setting: cmp.Or(o.Setting, "spec.scorer.azure"), service: languageAPI{}}
 	if o.API == TextAnalyticsV2 {
 		b.service = textAnalyticsAPI{}
 	}
@@ -299,29 +302,29 @@ func (b *Backend) explain(ctx context.Context, err error) error {
 	switch {
 	case errors.As(err, &answer):
 	case errors.Is(err, errNoAnswer), errors.As(err, &contract):
-		return fmt.Errorf("azure: %s: %w: is the endpoint right, spec.scorer.azure.api what it speaks, and does no proxy answer in its place?", b.endpoint, err)
+		return fmt.Errorf("azure: %s: %w: is %s.endpoint right, api what it speaks, and does no proxy answer in its place?", b.endpoint, err, b.setting)
 	default:
 		var place *url.Error
 		if errors.As(err, &place) {
 			err = place.Err // the address is said already
 		}
-		return fmt.Errorf("azure: %s: %w%s", b.endpoint, err, endpoint.Remedy(err, "spec.scorer.azure.endpoint", "its certificate is none for that name of an authority that is trusted here: is spec.scorer.azure.endpoint right?"))
+		return fmt.Errorf("azure: %s: %w%s", b.endpoint, err, endpoint.Remedy(err, b.setting+".endpoint", "its certificate is none for that name of an authority that is trusted here: is "+b.setting+".endpoint right?"))
 	}
 	said := strings.TrimSpace(fmt.Sprintf("azure: %s answered %d %s", b.endpoint, answer.StatusCode, answer.ErrorCode))
 	remedy := ""
 	switch code := answer.StatusCode; {
 	case code == http.StatusUnauthorized:
-		remedy = ": it refuses the key: is it a key of this resource, and of this region?"
+		remedy = ": it refuses the key of " + b.setting + ".credentialsSecretRef: is it one of this resource, and of this region?"
 	case code == http.StatusForbidden:
 		remedy = ": it refuses access: do the resource's network rules let us in, and is its quota not spent?"
 	case code == http.StatusNotFound:
-		remedy = ": there is no such interface: is the endpoint right, and spec.scorer.azure.api what it speaks?"
+		remedy = ": there is no such interface: is " + b.setting + ".endpoint right, and api what it speaks?"
 	case code == http.StatusTooManyRequests:
 		remedy = ": it throttles us: raise the resource's tier, or run fewer replicas"
 	case code == http.StatusBadRequest:
-		remedy = ": it does not understand the request: is spec.scorer.azure.api what it speaks?"
+		remedy = ": it does not understand the request: is " + b.setting + ".api what it speaks?"
 	case code >= http.StatusMultipleChoices && code < http.StatusBadRequest:
-		remedy = ": it sends us elsewhere: set spec.scorer.azure.endpoint to where it is"
+		remedy = ": it sends us elsewhere: set " + b.setting + ".endpoint to where it is"
 	case code >= http.StatusInternalServerError:
 		remedy = ": it fails by itself: see the resource's own health"
 	}

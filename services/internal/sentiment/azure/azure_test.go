@@ -187,7 +187,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		{"no such interface", "404", always(http.StatusNotFound, "{}"), ""},
 		{"throttled for good", "429: it throttles us", always(http.StatusTooManyRequests, "{}"), ""},
 		{"a document too few", "neither a score nor an error for document 1 of 1", always(http.StatusOK, `{"results":{"documents":[]}}`), ""},
-		{"a page", "not with an answer of Azure AI Language or Text Analytics: is the endpoint right", always(http.StatusOK, "<!doctype html><title>Log in</title>"), ""},
+		{"a page", "not with an answer of Azure AI Language or Text Analytics: is spec.scorer.azure.endpoint right", always(http.StatusOK, "<!doctype html><title>Log in</title>"), ""},
 		{"no number", "not with an answer of", always(http.StatusOK, `{"results":{"documents":[{"id":"0","confidenceScores":{"positive":NaN}}]}}`), ""},
 		{"no shares", `the confidenceScores of document "0" are positive 0, neutral 0 and negative 0`, always(http.StatusOK, `{"results":{"documents":[{"id":"0","sentiment":"positive"}]}}`), ""},
 		{"shares of more than a whole", "positive 7", always(http.StatusOK, `{"results":{"documents":[{"id":"0","confidenceScores":{"positive":7}}]}}`), ""},

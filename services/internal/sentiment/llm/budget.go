@@ -1,6 +1,7 @@
 package llm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,12 +28,14 @@ type SpentError struct {
 	Used, Limit int64
 	// Until is when the next UTC day begins and the budget is whole again.
 	Until time.Time
+	// Setting is where the limit stands in the manifest.
+	Setting string
 }
 
 // Error tells what was used, when scoring goes on, and how to have it go on earlier.
 func (e *SpentError) Error() string {
-	return fmt.Sprintf("the budget of %d tokens a day is spent (%d used or set aside); scoring stops and lag grows until %s; raise spec.scorer.llm.tokensPerDay to go on earlier",
-		e.Limit, e.Used, e.Until.Format(time.RFC3339))
+	return fmt.Sprintf("the budget of %d tokens a day is spent (%d used or set aside); scoring stops and lag grows until %s; raise %s.tokensPerDay to go on earlier",
+		e.Limit, e.Used, e.Until.Format(time.RFC3339), cmp.Or(e.Setting, DefaultSetting))
 }
 
 func isSpent(err error) bool {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/endpoint"
@@ -24,6 +25,9 @@ func (b *Backend) said(err error) string {
 // explain says in one line what an error means and what to do.
 func (b *Backend) explain(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
+		if last, ok := ctx.Value(noted{}).(*atomic.Int32); ok && last.Load() > 0 {
+			return fmt.Errorf("%s: %s answered %d, and was asked again%w", Name, b.o.Endpoint, last.Load(), quiet{ctx.Err()})
+		}
 		return ctx.Err()
 	}
 	var throttled *ThrottledError
@@ -71,36 +75,36 @@ func (b *Backend) remedy(err error) string {
 	case errors.As(err, &broken):
 		return fmt.Sprintf("; so does its answer to a plain text, so that no text is to blame: take a model and a server that keep to response_format json_schema with strict, in the place of %s", b.o.Model)
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Sprintf("; it took longer than %s: raise spec.scorer.llm.timeout, or lower maxDocuments or concurrency", b.o.Timeout)
+		return fmt.Sprintf("; it took longer than %s: raise %s.timeout, or lower maxDocuments or concurrency", b.o.Timeout, b.o.Setting)
 	}
-	return endpoint.Remedy(err, "spec.scorer.llm.endpoint", "give the authority of its certificate as spec.scorer.llm.tls.caRef")
+	return endpoint.Remedy(err, b.o.Setting+".endpoint", "give the authority of its certificate as "+b.o.Setting+".tls.caRef")
 }
 
 // remedyOf is what to do about an answer that refuses.
 func (b *Backend) remedyOf(e *statusError) string {
 	switch {
 	case e.status == http.StatusUnauthorized && b.o.Key == "":
-		return "; it asks for a key: set spec.scorer.llm.credentialsSecretRef"
+		return "; it asks for a key: set " + b.o.Setting + ".credentialsSecretRef"
 	case e.status == http.StatusUnauthorized:
-		return fmt.Sprintf("; it refuses the key of spec.scorer.llm.credentialsSecretRef, which was sent in the header %s (spec.scorer.llm.keyHeader): is it a key of this endpoint?", b.o.KeyHeader)
+		return fmt.Sprintf("; it refuses the key of %s.credentialsSecretRef, which was sent in the header %s (%s.keyHeader): is it a key of this endpoint?", b.o.Setting, b.o.KeyHeader, b.o.Setting)
 	case e.status == http.StatusForbidden:
 		return "; it refuses access: may this key use the model, and do the network rules let us in?"
 	case e.status == http.StatusNotFound:
-		return fmt.Sprintf("; is spec.scorer.llm.model %q one that it has (with Azure OpenAI the deployment's name), and spec.scorer.llm.endpoint what stands before /chat/completions?", b.o.Model)
+		return fmt.Sprintf("; is %s.model %q one that it has (with Azure OpenAI the deployment's name), and %s.endpoint what stands before /chat/completions?", b.o.Setting, b.o.Model, b.o.Setting)
 	case e.redirect != "":
-		return "; it sends us elsewhere: set spec.scorer.llm.endpoint to where it is"
+		return "; it sends us elsewhere: set " + b.o.Setting + ".endpoint to where it is"
 	case e.code == quotaSpent:
 		return "; its own quota is spent: raise it with the provider"
 	case e.status == http.StatusTooManyRequests:
-		return "; it throttles us: raise its limits, or lower spec.scorer.llm.concurrency or the scorer's replicas"
+		return "; it throttles us: raise its limits, or lower " + b.o.Setting + ".concurrency or the number of replicas"
 	case e.long:
 		return fmt.Sprintf("; the model's context is too small for one text: take another in the place of %s", b.o.Model)
 	case strings.Contains(e.param+e.message, "temperature"):
-		return fmt.Sprintf("; %s takes no temperature of 0, which reasoning models do not: set spec.scorer.llm.model to one that does, such as gpt-4.1-mini", b.o.Model)
+		return fmt.Sprintf("; %s takes no temperature of 0, which reasoning models do not: set %s.model to one that does, such as gpt-4.1-mini", b.o.Model, b.o.Setting)
 	case strings.Contains(e.param+e.message, "response_format"), strings.Contains(e.message, "json_schema"):
-		return fmt.Sprintf("; it takes no JSON schema: set spec.scorer.llm.model to one that does in the place of %s, or update the server; with Azure OpenAI, spec.scorer.llm.apiVersion 2024-10-21 or later", b.o.Model)
+		return fmt.Sprintf("; it takes no JSON schema: set %s.model to one that does in the place of %s, or update the server; with Azure OpenAI, %s.apiVersion 2024-10-21 or later", b.o.Setting, b.o.Model, b.o.Setting)
 	case e.status >= http.StatusInternalServerError:
 		return "; it fails by itself: see its own log or status"
 	}
-	return fmt.Sprintf("; it does not take what it was asked, not even with a plain text: are spec.scorer.llm.endpoint, apiVersion and model %q right?", b.o.Model)
+	return fmt.Sprintf("; it does not take what it was asked, not even with a plain text: are %s.endpoint, apiVersion and model %q right?", b.o.Setting, b.o.Model)
 }

@@ -106,6 +106,10 @@ func (p *payment) settle(used int64) {
 
 type paymentKey struct{}
 
+// noted is the context's key for the status of the last answer that was no success, an *atomic.Int32, for whoever does not
+// wait until all tries are done.
+type noted struct{}
+
 // try is what is done at each try: it is paid for before it goes out, and bears the key.
 type try struct{ backend *Backend }
 
@@ -130,6 +134,9 @@ func (t *try) Do(request *policy.Request) (*http.Response, error) {
 	response, err := traced.Next()
 	if err != nil && !sent.Load() || err == nil && response.StatusCode != http.StatusOK {
 		paid.settle(0)
+	}
+	if last, ok := raw.Context().Value(noted{}).(*atomic.Int32); ok && err == nil && response.StatusCode != http.StatusOK {
+		last.Store(int32(response.StatusCode)) //nolint:gosec // three digits
 	}
 	if err == nil && (response.StatusCode == http.StatusTooManyRequests || response.StatusCode == http.StatusServiceUnavailable) {
 		b.throttled(response)

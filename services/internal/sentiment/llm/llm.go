@@ -21,6 +21,7 @@
 package llm
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -28,6 +29,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -58,6 +60,9 @@ const (
 	maxText    = 4_000
 	maxRequest = 32_000
 )
+
+// DefaultSetting is where the options stand in the manifest.
+const DefaultSetting = "spec.scorer.llm"
 
 // KeyHeader is the header that carries the key.
 type KeyHeader string
@@ -96,6 +101,8 @@ type Options struct {
 	Budget Budget
 	// Identify tells the language of a text, from the text and what its source says; nil believes the source.
 	Identify func(text, source string) *feedbackv1.Language
+	// Setting is where these options stand in the manifest, for errors; default spec.scorer.llm.
+	Setting string
 	// Version is the program's, for the User-Agent.
 	Version string
 	// Count is told each request's end, and the tokens that it took; nil tells nobody.
@@ -186,6 +193,7 @@ func (o *Options) setDefaults() {
 	if o.Documents == 0 {
 		o.Documents = DefaultDocuments
 	}
+	o.Setting = cmp.Or(o.Setting, DefaultSetting)
 	if o.Concurrency == 0 {
 		o.Concurrency = DefaultConcurrency
 	}
@@ -211,6 +219,7 @@ func (o *Options) setDefaults() {
 // does not pay for the others twice. After a failure what is remembered is given only once the endpoint answers again: who
 // asks for a known text may want to know whether the endpoint works.
 func (b *Backend) Score(ctx context.Context, documents []sentiment.Document) ([]*feedbackv1.Sentiment, error) {
+	ctx = context.WithValue(ctx, noted{}, new(atomic.Int32))
 	heads := make([]string, len(documents))
 	found := map[string]verdict{}
 	var ask []string

@@ -1,6 +1,7 @@
 package llm_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -170,6 +171,19 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 }
 
 var release chan struct{}
+
+func TestSaysWhatWasAnsweredWhereNobodyWaits(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	s := &stand{broken: func(_ asked, w http.ResponseWriter) bool {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		time.AfterFunc(50*time.Millisecond, cancel)
+		return true
+	}}
+	_, err := open(t, s, llm.Options{}).Score(ctx, documents("I love it"))
+	if !errors.Is(err, context.Canceled) || !strings.HasSuffix(err.Error(), "answered 503, and was asked again") {
+		t.Errorf("got %v, want what the endpoint answered", err)
+	}
+}
 
 // What was answered is not paid for again when a part of its batch fails.
 func TestAFailedPartDoesNotCostTheOthersAgain(t *testing.T) {

@@ -7,6 +7,7 @@
 package remote
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -59,6 +60,8 @@ type Options struct {
 	Timeout time.Duration
 	// Documents is how many of them one request holds at most, up to MaxDocuments; default DefaultDocuments.
 	Documents int
+	// Setting is where these options stand in the manifest, for errors; default spec.scorer.grpc.
+	Setting string
 	// Identify tells the language of a text of which the server names none, from the text and what its source says; nil
 	// believes the source.
 	Identify func(text, source string) *feedbackv1.Language
@@ -67,6 +70,7 @@ type Options struct {
 // Backend scores by a server. It is safe for concurrent use.
 type Backend struct {
 	address   string
+	setting   string
 	timeout   time.Duration
 	documents int
 	identify  func(text, source string) *feedbackv1.Language
@@ -103,7 +107,7 @@ func Open(o Options) (*Backend, error) {
 	if err != nil {
 		return nil, fmt.Errorf("address %q of the scoring server: %w", o.Address, err)
 	}
-	b := &Backend{address: o.Address, timeout: DefaultTimeout, documents: DefaultDocuments, identify: believe, conn: conn, client: feedbackv1.NewSentimentScorerServiceClient(conn)}
+	b := &Backend{address: o.Address, setting: cmp.Or(o.Setting, "spec.scorer.grpc"), timeout: DefaultTimeout, documents: DefaultDocuments, identify: believe, conn: conn, client: feedbackv1.NewSentimentScorerServiceClient(conn)}
 	if o.Identify != nil {
 		b.identify = o.Identify
 	}
@@ -238,9 +242,9 @@ func (b *Backend) explain(ctx context.Context, err error) error {
 	remedy := ""
 	switch status.Code(err) {
 	case codes.Unavailable:
-		remedy = "; is it running, is the address right, and does it speak TLS exactly where spec.scorer.grpc.tls is set?"
+		remedy = fmt.Sprintf("; is it running, is %s.address right, and does it speak TLS exactly where %[1]s.tls is set?", b.setting)
 	case codes.DeadlineExceeded:
-		remedy = fmt.Sprintf("; it took longer than %s: give it more replicas, raise spec.scorer.grpc.timeout or lower maxDocuments", b.timeout)
+		remedy = fmt.Sprintf("; it took longer than %s: give it more replicas, raise %s.timeout or lower maxDocuments", b.timeout, b.setting)
 	case codes.Unimplemented:
 		remedy = "; it does not implement feedback.v1.SentimentScorerService/Score"
 	case codes.Unauthenticated, codes.PermissionDenied:

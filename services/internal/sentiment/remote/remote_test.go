@@ -167,7 +167,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		{"neither score nor reason", "neither score nor unscored_reason", func(int, []*feedbackv1.Document) (*feedbackv1.ScoreResponse, error) {
 			return &feedbackv1.ScoreResponse{Sentiments: []*feedbackv1.Sentiment{{}}}, nil
 		}},
-		{"away", "is the address right", failing(codes.Unavailable)},
+		{"away", "is spec.scorer.grpc.address right", failing(codes.Unavailable)},
 		{"another service", "does not implement feedback.v1.SentimentScorerService/Score", failing(codes.Unimplemented)},
 		{"a stranger", "it refuses who we are", failing(codes.Unauthenticated)},
 		{"full", "it is over its limits", failing(codes.ResourceExhausted)},

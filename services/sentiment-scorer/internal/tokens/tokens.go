@@ -9,6 +9,7 @@
 package tokens
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,6 +43,9 @@ type Store interface {
 
 // Ledger is one replica's part of the budget. It is safe for concurrent use.
 type Ledger struct {
+	// Setting is where the limit stands in the manifest, for errors; default spec.scorer.llm.
+	Setting string
+
 	instance string
 	limit    int64
 	store    Store
@@ -72,7 +76,7 @@ func New(instance string, limit int64, store Store, now func() time.Time) *Ledge
 // is a *llm.SpentError where nothing is left to wait for, and then for any n until the day ends.
 func (l *Ledger) Reserve(ctx context.Context, n int64) (llm.Reservation, error) {
 	if n > l.limit {
-		return llm.Reservation{}, fmt.Errorf("one request may take %d tokens, and the budget is %d a day: raise spec.scorer.llm.tokensPerDay, or lower maxDocuments", n, l.limit)
+		return llm.Reservation{}, fmt.Errorf("one request may take %d tokens, and the budget is %d a day: raise %s.tokensPerDay, or lower maxDocuments", n, l.limit, cmp.Or(l.Setting, llm.DefaultSetting))
 	}
 	select {
 	case <-ctx.Done():
@@ -235,7 +239,7 @@ func (l *Ledger) Used() (used, limit int64) {
 
 // error is the error of a budget that is spent; l.mu is held.
 func (l *Ledger) error() *llm.SpentError {
-	return &llm.SpentError{Used: l.others + l.used, Limit: l.limit, Until: l.now().UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)}
+	return &llm.SpentError{Setting: l.Setting, Used: l.others + l.used, Limit: l.limit, Until: l.now().UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)}
 }
 
 // turn begins a new day; l.mu is held. A clock that was set back stays on the later day.

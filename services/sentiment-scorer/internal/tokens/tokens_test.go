@@ -229,6 +229,13 @@ func TestARequestAboveTheBudgetIsToldByItself(t *testing.T) {
 	if _, err := l.Reserve(t.Context(), 60_000); err == nil || !strings.Contains(err.Error(), "raise spec.scorer.llm.tokensPerDay, or lower maxDocuments") {
 		t.Errorf("got %v, want the remedy", err)
 	}
+	l.Setting = "spec.scorer.shadow.llm"
+	if _, err := l.Reserve(t.Context(), 60_000); err == nil || !strings.Contains(err.Error(), "raise spec.scorer.shadow.llm.tokensPerDay") {
+		t.Errorf("got %v of a shadow, want its own field", err)
+	}
+	if err := (&llm.SpentError{Setting: l.Setting}).Error(); !strings.Contains(err, "raise spec.scorer.shadow.llm.tokensPerDay") {
+		t.Errorf("got %v of a shadow's budget, want its own field", err)
+	}
 }
 
 func TestPortionsKeepTheTopicQuiet(t *testing.T) {
