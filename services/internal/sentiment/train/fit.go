@@ -73,20 +73,42 @@ func (l *learner) rows(x uint32, domain int) (shared, own uint32) {
 	return shared, shared
 }
 
-// fit learns from examples for all epochs.
+// fit learns from examples for all epochs, and keeps the mean of the weights in the second half of them.
 func (l *learner) fit(examples []example, progress func(epoch int, loss float64)) {
 	order := make([]int, len(examples))
 	for i := range order {
 		order[i] = i
 	}
 	kept := kept{}
+	var mean tail
 	for epoch := range l.epochs {
 		l.rng.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 		loss := 0.0
-		for _, i := range order {
+		for n, i := range order {
 			loss += l.learn(&examples[i], &kept)
+			if mean.due(epoch, l.epochs, n, len(order)) {
+				mean.add(l.weights)
+			}
 		}
 		progress(epoch+1, loss/float64(len(examples)))
+	}
+	mean.take(l.weights)
+}
+
+// weights yields all that is learned, always in the same order.
+func (l *learner) weights(yield func(*float32) bool) {
+	cells := append([][]cell{l.shared, l.bias}, l.apart...)
+	for i := range l.dense {
+		cells = append(cells, l.dense[i][:])
+	}
+	for _, some := range cells {
+		for i := range some {
+			for c := range some[i].w {
+				if !yield(&some[i].w[c]) {
+					return
+				}
+			}
+		}
 	}
 }
 

@@ -84,7 +84,7 @@ func newNetLearner(domains int, seed uint64) *netLearner {
 	return l
 }
 
-// fit learns from examples for all epochs.
+// fit learns from examples for all epochs, and keeps the mean of the weights in the second half of them.
 func (l *netLearner) fit(examples []example, log io.Writer) {
 	order := make([]int, 0, len(examples))
 	for i := range examples {
@@ -96,18 +96,34 @@ func (l *netLearner) fit(examples []example, log io.Writer) {
 		}
 	}
 	began := time.Now()
+	var mean tail
 	for epoch := range netEpochs {
 		l.rng.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 		loss := 0.0
-		for _, i := range order {
+		for n, i := range order {
 			e := &examples[i]
 			gradient, more := softmaxGradient(l.forward(e), e.label, e.weight)
 			loss += more
 			l.backward(e, gradient)
+			if mean.due(epoch, netEpochs, n, len(order)) {
+				mean.add(l.weights)
+			}
 		}
 		fmt.Fprintf(log, "network: epoch %d of %d: loss %.4f, %s\n", epoch+1, netEpochs, loss/float64(len(order)), time.Since(began).Round(time.Second))
 	}
+	mean.take(l.weights)
 	l.forget()
+}
+
+// weights yields all that is learned, always in the same order.
+func (l *netLearner) weights(yield func(*float32) bool) {
+	for _, some := range append([]weights{l.shared, l.bias, l.out, l.offset}, l.own...) {
+		for i := range some.w {
+			if !yield(&some.w[i]) {
+				return
+			}
+		}
+	}
 }
 
 // forget makes nothing of the rows that were not learned.
