@@ -169,11 +169,14 @@ var developers = map[string]float32{
 	"painless": 1.6, "intuitive": 1.6, "snappy": 1.5, "elegant": 1.8, "unresponsive": -1.6, "downgrade": -0.8, "regression": -1.2, "hacky": -1.2,
 }
 
-// customers are words of those who use something, which VADER lacks, by what they tell of their experience.
-var customers = []struct {
+// valued are words of the same valence.
+type valued struct {
 	valence float32
 	words   string
-}{
+}
+
+// customers are words of those who use something, which VADER lacks, by what they tell of their experience.
+var customers = []valued{
 	{-2.4, "atrocious abysmal appalling dreadful despicable disgraceful shambles shambolic trainwreck dogshit bullshit horrendous inexcusable unacceptable unforgivable"},
 	{-2.0, "awful pathetic fiasco ripoff scammy scammers scammer fraudulent swindle swindled robbed hellish insufferable infuriating infuriated infuriates enraged livid fuming pissed " +
 		"pisses incompetence incompetent unprofessional deplorable laughable crappy shitty shite bollocks lousy trashy dumpster nightmares worthless"},
@@ -215,7 +218,7 @@ func lexicon() *builtin.Lexicon {
 	for _, w := range sorted(vader) {
 		l.Add(builtin.English, w, builtin.Entry{Valence: float32(vader[w])})
 	}
-	for _, list := range customers {
+	for _, list := range slices.Concat(customers, english) {
 		for w := range strings.FieldsSeq(list.words) {
 			l.Add(builtin.English, w, builtin.Entry{Valence: list.valence})
 		}
