@@ -109,14 +109,12 @@ func explainStatus(err error, timeout time.Duration) string {
 	s := status.Convert(err)
 	switch s.Code() {
 	case codes.Unavailable:
-		said := s.Message()
-		if _, tries, ok := strings.Cut(said, "rpc error: code = Unavailable desc = "); ok {
-			said = tries // of all tries the last
-		}
+		said := contract.Said(err)
 		switch {
+		case !ofConnection(said):
 		case strings.Contains(said, "x509: "):
 			return said + "; give the certificate of its authority by --tls-ca, and the name that its certificate bears in --address"
-		case ofConnection(said):
+		default:
 			return said + "; see whether the scorer runs, whether the address is that of its gRPC port (9090 by default), and whether --tls is needed"
 		}
 		return "it answers that it cannot score now: " + said
@@ -131,7 +129,7 @@ func explainStatus(err error, timeout time.Duration) string {
 
 // ofConnection tells whether what gRPC says of UNAVAILABLE is of the connection, and not a server's own words.
 func ofConnection(said string) bool {
-	for _, words := range []string{"connection", "name resolver", "transport", "error reading from server", "EOF", "no children to pick from"} {
+	for _, words := range []string{"connection", "name resolver", "transport", "error reading from server", "EOF", "has no address"} {
 		if strings.Contains(said, words) {
 			return !strings.HasPrefix(said, "score: ") // as a sentiment-scorer's begin
 		}

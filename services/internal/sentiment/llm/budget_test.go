@@ -100,3 +100,23 @@ func TestASpentBudgetAsksNothing(t *testing.T) {
 		t.Errorf("got %v after %d requests, want that the budget is spent after none", err, len(s.requests()))
 	}
 }
+
+// lost is a budget whose books cannot be read.
+type lost struct{}
+
+func (lost) Reserve(context.Context, int64) (llm.Reservation, error) {
+	return llm.Reservation{}, errors.New("topic state does not exist; nothing is asked without")
+}
+
+func (lost) Settle(llm.Reservation, int64) {}
+
+func TestABudgetThatCannotBeReadIsNoFaultOfTheEndpoint(t *testing.T) {
+	s := &stand{}
+	_, err := open(t, s, llm.Options{Budget: lost{}}).Score(t.Context(), documents("I love it"))
+	if err == nil || !strings.Contains(err.Error(), "nothing is asked without; is the topic of state there") || strings.Contains(err.Error(), "spec.scorer.llm.endpoint") {
+		t.Errorf("got %v, want the topic named and not the endpoint", err)
+	}
+	if n := len(s.requests()); n != 0 {
+		t.Errorf("got %d requests, want none", n)
+	}
+}

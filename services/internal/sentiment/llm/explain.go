@@ -68,12 +68,15 @@ func (b *Backend) remedy(err error) string {
 	var (
 		answer *statusError
 		broken *brokenError
+		books  *budgetError
 	)
 	switch {
 	case errors.As(err, &answer):
 		return b.remedyOf(answer)
 	case errors.As(err, &broken):
 		return fmt.Sprintf("; so does its answer to a plain text, so that no text is to blame: take a model and a server that keep to response_format json_schema with strict, in the place of %s", b.o.Model)
+	case errors.As(err, &books):
+		return "; is the topic of state there, and may the scorer read and write it?"
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Sprintf("; it took longer than %s: raise %s.timeout, or lower maxDocuments or concurrency", b.o.Timeout, b.o.Setting)
 	}

@@ -65,11 +65,13 @@ const (
 	quotaSpent = "insufficient_quota"
 )
 
-// shouldRetry tells whether the client tries again: not where a try timed out, which the caller is to hear of early.
+// shouldRetry tells whether the client tries again: not where a try timed out, or cannot be paid for, which the caller is to
+// hear of early.
 func shouldRetry(r *http.Response, err error) bool {
 	if err != nil {
 		var throttled *ThrottledError
-		return !errors.Is(err, context.DeadlineExceeded) && !isSpent(err) && !errors.As(err, &throttled)
+		var books *budgetError
+		return !errors.Is(err, context.DeadlineExceeded) && !isSpent(err) && !errors.As(err, &throttled) && !errors.As(err, &books)
 	}
 	if r.StatusCode == http.StatusTooManyRequests {
 		said, _ := runtime.Payload(r)
@@ -93,8 +95,16 @@ func (p *payment) reserve(ctx context.Context) (err error) {
 		p.reserved, err = p.budget.Reserve(ctx, p.cost)
 		p.open = err == nil
 	}
+	if err != nil && !isSpent(err) {
+		return &budgetError{err}
+	}
 	return err
 }
+
+// budgetError is an error of the budget's books: the endpoint was not asked.
+type budgetError struct{ error }
+
+func (e *budgetError) Unwrap() error { return e.error }
 
 // settle puts what was used in the place of what is set aside, the first time that it is called for it.
 func (p *payment) settle(used int64) {

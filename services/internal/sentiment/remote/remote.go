@@ -252,5 +252,28 @@ func (b *Backend) explain(ctx context.Context, err error) error {
 	case codes.ResourceExhausted:
 		remedy = "; it is over its limits: give it more replicas, or let it take messages of 4 MB"
 	}
-	return fmt.Errorf("the scoring server %s: %w%s", b.address, err, remedy)
+	return fmt.Errorf("the scoring server %s: %s%s%w", b.address, Said(err), remedy, quiet{err})
 }
+
+// Said is what an error of a request says in words: of several tries the last.
+func Said(err error) string {
+	s, ok := status.FromError(err)
+	if !ok {
+		return err.Error()
+	}
+	said := s.Message()
+	const last = "rpc error: code = Unavailable desc = "
+	if i := strings.LastIndex(said, last); i >= 0 {
+		said = said[i+len(last):]
+	}
+	if said == "no children to pick from" { // gRPC's words
+		said = "its name has no address"
+	}
+	return said
+}
+
+// quiet is an error whose text, which was told in other words, is left out.
+type quiet struct{ error }
+
+func (quiet) Error() string   { return "" }
+func (q quiet) Unwrap() error { return q.error }

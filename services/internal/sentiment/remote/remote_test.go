@@ -167,7 +167,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		{"neither score nor reason", "neither score nor unscored_reason", func(int, []*feedbackv1.Document) (*feedbackv1.ScoreResponse, error) {
 			return &feedbackv1.ScoreResponse{Sentiments: []*feedbackv1.Sentiment{{}}}, nil
 		}},
-		{"away", "is spec.scorer.grpc.address right", failing(codes.Unavailable)},
+		{"away", ": no; is it running, is spec.scorer.grpc.address right", failing(codes.Unavailable)},
 		{"another service", "does not implement feedback.v1.SentimentScorerService/Score", failing(codes.Unimplemented)},
 		{"a stranger", "it refuses who we are", failing(codes.Unauthenticated)},
 		{"full", "it is over its limits", failing(codes.ResourceExhausted)},
@@ -197,6 +197,18 @@ func TestSlowServerIsAnError(t *testing.T) {
 	cancel()
 	if _, err := b.Score(ctx, texts("a")); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want %v: who asked has gone", err, context.Canceled)
+	}
+}
+
+func TestANameWithoutAnAddressIsAnError(t *testing.T) {
+	b, err := remote.Open(remote.Options{Address: "nowhere.invalid:9090"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = b.Close() }()
+	_, err = b.Score(t.Context(), texts("a"))
+	if want := "the scoring server nowhere.invalid:9090: its name has no address; is it running, is spec.scorer.grpc.address right"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %q in it", err, want)
 	}
 }
 
