@@ -19,7 +19,7 @@ import (
 // set is a file of label<TAB>text lines.
 type set struct {
 	name     string
-	domain   string  // tweet, dev, chat, or a language other than English
+	domain   string  // tweet, dev, chat, subtitles, or a language other than English
 	weight   float32 // of each of its texts in training, where one is usual
 	lends    string  // the kind that learns from its texts too, and is calibrated on those put aside
 	validate bool    // is for tuning and calibration alone
@@ -46,7 +46,7 @@ var known = []set{
 	{name: "tweeteval_val", domain: "tweet", lends: "chat", validate: true, what: "tweets of TweetEval, validation", licence: "X's terms: not passed on"},
 	{name: "goemotions_train", domain: "chat", weight: 0.5, what: "Reddit comments of GoEmotions", licence: "Apache-2.0"},
 	{name: "goemotions_dev", domain: "chat", validate: true, figures: true, what: "Reddit comments of GoEmotions, development", licence: "Apache-2.0"},
-	{name: "xed_en", domain: "chat", weight: 0, what: "subtitles of XED", licence: "CC BY 4.0"},
+	{name: "xed_en", domain: subtitles, weight: subtitlesWeight, what: "subtitles of XED", licence: "CC BY 4.0"},
 	{name: "senti4sd_train", domain: "dev", weight: 1, split: true, what: "Stack Overflow posts of Senti4SD", licence: "MIT"},
 	{name: "chat_product", domain: "chat", weight: writtenWeight, split: true, what: "messages of a product's users, written for this", licence: "Apache-2.0"},
 	{name: "chat_platform", domain: "chat", weight: writtenWeight, split: true, what: "messages of a platform's users, written for this", licence: "Apache-2.0"},
@@ -222,6 +222,8 @@ func (s *set) use() string {
 		}
 	}
 	switch {
+	case s.domain == subtitles && !s.validate:
+		return "training of what all kinds share"
 	case !slices.Contains(builtin.Kinds(), s.domain) && !slices.Contains(worldLanguages, s.domain):
 		return "not used"
 	case s.validate:

@@ -20,9 +20,16 @@ type job struct {
 	log     io.Writer
 }
 
-// kindsJob learns the three kinds of English text together.
+// subtitles is the domain of texts beside the kinds, of films: the weights that all share learn from them, and no table
+// is made of those of their own. Learned as chat they did harm, as who speaks in a film does not write.
+const subtitles = "subtitles"
+
+// subtitlesWeight is what each of their texts weighs in training.
+const subtitlesWeight = 0.5
+
+// kindsJob learns the three kinds of English text together, and subtitles beside them.
 func kindsJob(s settings, l *builtin.Lexicon, log io.Writer) *job {
-	return &job{settings: s, name: "kinds", domains: builtin.Kinds(), lexicon: l, log: log}
+	return &job{settings: s, name: "kinds", domains: append(builtin.Kinds(), subtitles), lexicon: l, log: log}
 }
 
 // worldJob learns the languages other than English together, with English tweets beside them.
@@ -102,7 +109,8 @@ func (j *job) examples(sets []*set, take func(text string) bool) []example {
 	return out
 }
 
-// learn learns from examples with all seeds and returns what they have in the mean, one for each table.
+// learn learns from examples with all seeds and returns what they have in the mean, one for each table: for each kind, in
+// their order, or one for all languages.
 func (j *job) learn(examples []example) []*folded {
 	var tables []*folded
 	var of [][]int
@@ -112,8 +120,10 @@ func (j *job) learn(examples []example) []*folded {
 			of[0] = append(of[0], d)
 		}
 	} else {
-		for d := range j.domains {
-			of = append(of, []int{d})
+		for d, name := range j.domains {
+			if name != subtitles {
+				of = append(of, []int{d})
+			}
 		}
 	}
 	for _, domains := range of {

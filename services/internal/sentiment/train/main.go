@@ -166,7 +166,7 @@ func (o *options) train(ctx context.Context, d *data, log io.Writer) (map[string
 	})
 	kinds := kindsJob(o.settings, l, log)
 	tables := kinds.learn(kinds.examples(d.sets, all))
-	for domain, name := range kinds.domains {
+	for domain, name := range builtin.Kinds() {
 		if !has(d.sets, name) {
 			kind, _ := builtin.ParseKind(name)
 			if files[name+".bin"], err = o.taken(func(w *builtin.Weights) *builtin.Model { return w.Kinds[kind] }); err != nil {
