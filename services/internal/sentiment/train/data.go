@@ -125,7 +125,7 @@ func (s *set) take(file string) func(n int, line string) error {
 		name, content, ok := strings.Cut(line, "\t")
 		label, isLabel := evaluate.ParseLabel(name)
 		if !ok || !isLabel {
-			return fmt.Errorf("%s:%d: no label<TAB>text, with a label of %s", file, n, strings.Join(evaluate.Names[:], ", "))
+			return fmt.Errorf("%s:%d: %.80q is no label<TAB>text, with a label of %s", file, n, line, strings.Join(evaluate.Names[:], ", "))
 		}
 		aside := s.validate || s.split && thousandth(content) < asideShare
 		s.texts = append(s.texts, text{label: label, text: content, aside: aside})
@@ -143,17 +143,25 @@ func lines(file string, do func(n int, line string) error) error {
 	return scan(file, f, do)
 }
 
-// scan calls do for each line of what is read.
+// scan calls do for each line of what is read that is not empty.
 func scan(file string, f io.Reader, do func(n int, line string) error) error {
 	scanner := bufio.NewScanner(f)
 	scanner.Buffer(nil, 1<<20)
-	for n := 1; scanner.Scan(); n++ {
-		if err := do(n, scanner.Text()); err != nil {
+	n := 1
+	for ; scanner.Scan(); n++ {
+		line := scanner.Text()
+		if n == 1 {
+			line = strings.TrimPrefix(line, "\ufeff") // with which some programs begin a file
+		}
+		if line == "" {
+			continue
+		}
+		if err := do(n, line); err != nil {
 			return err
 		}
 	}
 	if err := scanner.Err(); err != nil {
-		return fmt.Errorf("read %s: %w", file, err)
+		return fmt.Errorf("read %s:%d: %w", file, n, err)
 	}
 	return nil
 }

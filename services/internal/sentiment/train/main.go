@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -23,13 +24,33 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, func() { // nothing is worth keeping of a training that is not done
+		fmt.Fprintln(os.Stderr, "train: interrupted")
+		os.Exit(exitInterrupted)
+	})
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	if err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "train:", err)
-		os.Exit(1)
+	os.Exit(status(err, os.Stderr))
+}
+
+// Exit codes.
+const (
+	exitFailed      = 1
+	exitUsage       = 2   // the command line is wrong
+	exitInterrupted = 130 // stopped by a signal, as shells count it
+)
+
+// status writes what went wrong and returns the exit code.
+func status(err error, stderr io.Writer) int {
+	if err == nil || errors.Is(err, flag.ErrHelp) {
+		return 0
 	}
+	fmt.Fprintln(stderr, "train:", strings.ReplaceAll(err.Error(), "\n", "\ntrain: "))
+	var usage *usageError
+	if errors.As(err, &usage) {
+		return exitUsage
+	}
+	return exitFailed
 }
 
 // options are the command's flags.
@@ -56,16 +77,10 @@ func parse(args []string, log io.Writer) (*options, error) {
 	f.IntVar(&o.epochs, "epochs", defaults.epochs, "how often each text is seen")
 	f.IntVar(&o.seeds, "seeds", defaults.seeds, "how many trainings the weights are the mean of")
 	if err := f.Parse(args); err != nil {
+		return nil, &usageError{err}
+	}
+	if err := o.check(f.Args()); err != nil {
 		return nil, err
-	}
-	if o.data == "" {
-		return nil, errors.New("--data is empty: name the folder of label<TAB>text files")
-	}
-	if o.cross < 0 || o.cross == 1 || o.cross > mostParts {
-		return nil, fmt.Errorf("--cross-validate %d: give 2 to %d parts, or 0 to train", o.cross, mostParts)
-	}
-	if o.bits < 10 || o.bits > 21 || o.epochs < 1 || o.seeds < 1 {
-		return nil, fmt.Errorf("--bits %d, --epochs %d, --seeds %d: give 10 to 21 bits, and at least one epoch and seed", o.bits, o.epochs, o.seeds)
 	}
 	return o, nil
 }
@@ -84,7 +99,11 @@ func (o *options) load() (*data, error) {
 	if sub := filepath.Join(folder, "sentiment"); isFolder(sub) {
 		folder = sub
 	}
-	sets, err := load(folder, strings.Split(o.leaveOut, ","))
+	leftOut := strings.Split(o.leaveOut, ",")
+	sets, err := load(folder, leftOut)
+	if err == nil {
+		err = checkLeftOut(leftOut, sets)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -122,11 +141,11 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 	if o.cross > 0 {
 		return o.crossValidate(ctx, d, out, log)
 	}
-	files, c, err := o.train(ctx, d, log)
-	if err != nil {
+	if err := errors.Join(d.enough(o.leaveOut), o.checkOut()); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(o.out, 0o755); err != nil {
+	files, c, err := o.train(ctx, d, log)
+	if err != nil {
 		return err
 	}
 	if err := write(o.out, files, out); err != nil {

@@ -154,7 +154,7 @@ func TestTrainSaysWhatIsWrong(t *testing.T) {
 		{"no files", []string{"--data", t.TempDir()}, "no files *.tsv"},
 		{"a name of no kind", []string{"--data", write("ours.tsv", "positive\tx\n")}, "<kind>_<name>.tsv"},
 		{"no label", []string{"--data", write("chat_ours.tsv", "positive\tx\ngood\ty\n")}, "chat_ours.tsv:2"},
-		{"too few", []string{"--data", write("chat_ours.tsv", "positive\tx\n"), "--bits", "10", "--epochs", "1"}, "texts to calibrate on"},
+		{"too few", []string{"--data", write("chat_ours.tsv", "positive\tx\n"), "--bits", "10", "--epochs", "1"}, "a training needs some hundred of each label"},
 		{"bits", []string{"--data", "x", "--bits", "30"}, "--bits 30"},
 		{"parts", []string{"--data", "x", "--cross-validate", "1"}, "--cross-validate 1"},
 	} {
