@@ -33,6 +33,14 @@ func (c *config) validateFallback() error {
 	return c.Builtin.validate()
 }
 
+// silence is who knows for how long the backend has not answered: the fallback, where there is one.
+func silence(backend sentiment.Backend, p *patient) func() time.Duration {
+	if f, ok := backend.(*fallback.Backend); ok {
+		return f.Silent
+	}
+	return p.silent
+}
+
 // withFallback returns the backend, with the fallback where one is set; its tries of the backend end with work.
 func (c *config) withFallback(work context.Context, backend sentiment.Backend, reporter *health.Reporter) (sentiment.Backend, error) {
 	if c.Fallback.Backend == "" {

@@ -76,8 +76,10 @@ func start(ctx context.Context, p *run.Process, cfg *config) error {
 			return serve(ctx, work, p, cfg.GRPCListenAddress, newServer(m.measure("grpc", backend)))
 		})
 	}
+	s := newScorer(cfg, m, reporter, m.measure("kafka", backend))
+	newSilence(p.Metrics, cfg.Fallback.Backend, silence(backend, s.backend))
 	group.Go(func() error {
-		return consume(ctx, work, p, cfg, client, reporter, newScorer(cfg, m, reporter, m.measure("kafka", backend)))
+		return consume(ctx, work, p, cfg, client, reporter, s)
 	})
 	group.Go(func() error {
 		watchLedger(ctx, ledger, reporter)

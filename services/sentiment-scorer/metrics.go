@@ -74,6 +74,14 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	return m
 }
 
+// newSilence registers for how long the backend has not answered; fallback is what scores meanwhile, empty for nothing.
+func newSilence(reg prometheus.Registerer, fallback string, silent func() time.Duration) {
+	reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "feedback_backend_silent_seconds", Help: "For how long the backend has not answered; 0 while it does.",
+		ConstLabels: prometheus.Labels{"fallback": fallback},
+	}, func() float64 { return silent().Seconds() }))
+}
+
 // count counts one sentiment.
 func (m *metrics) count(s *feedbackv1.Sentiment) {
 	if s.GetFallback() != nil {

@@ -16,6 +16,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 	runtest.Metrics(t, "../../docs/metrics.md", "sentiment-scorer", func(reg prometheus.Registerer) {
 		newMetrics(reg)
 		newLLMMetrics(reg, tokens.New("one", 1000, nil, time.Now))
+		newSilence(reg, "builtin", func() time.Duration { return 0 })
 		stream.NewMetrics(reg)
 		kafka.NewProgress(reg, "group", "topic")
 	})

@@ -22,7 +22,8 @@ type patient struct {
 	quiet   bool // the condition backend is told by another: a fallback, which knows better what it means
 	sleep   func(ctx context.Context, d time.Duration) error
 	waiting atomic.Bool
-	failed  int // how often in a row; the loop asks one after the other
+	since   atomic.Int64 // when it failed first, in nanoseconds of the Unix epoch; 0 while it answers
+	failed  int          // how often in a row; the loop asks one after the other
 }
 
 // newPatient returns a patient backend; quiet says that b tells the condition backend by itself.
@@ -36,6 +37,9 @@ func (p *patient) Score(ctx context.Context, documents []sentiment.Document) ([]
 		sentiments, err := p.Backend.Score(ctx, documents)
 		var spent *llm.SpentError
 		var throttled *llm.ThrottledError
+		if err != nil && ctx.Err() == nil {
+			p.since.CompareAndSwap(0, time.Now().UnixNano())
+		}
 		switch {
 		case ctx.Err() != nil:
 			return sentiments, err
@@ -69,10 +73,19 @@ func (p *patient) wait(ctx context.Context, d time.Duration) error {
 
 func (p *patient) good() {
 	p.failed = 0
+	p.since.Store(0)
 	p.health.Drop("budget")
 	if !p.quiet {
 		p.health.Good("backend")
 	}
+}
+
+// silent is for how long the backend has not answered, or its budget was spent; 0 while it answers.
+func (p *patient) silent() time.Duration {
+	if since := p.since.Load(); since != 0 {
+		return time.Since(time.Unix(0, since))
+	}
+	return 0
 }
 
 // bad tells of a failure; one alone may pass.

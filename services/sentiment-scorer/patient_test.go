@@ -63,11 +63,21 @@ func TestASpentBudgetIsWaitedFor(t *testing.T) {
 		if got := condition(h, "budget"); !strings.HasPrefix(got, "FAILED BudgetSpent the budget of 100 tokens a day is spent") {
 			t.Errorf("got %q, want that the budget is spent", got)
 		}
+		if got := p.silent(); got != 0 {
+			t.Errorf("silent for %s at once, want 0", got)
+		}
+		<-time.After(time.Hour)
+		if got := p.silent(); got != time.Hour {
+			t.Errorf("silent for %s after an hour, want 1h", got)
+		}
 		if d, _, _ := stuck(); d != 0 {
 			t.Errorf("it is stuck for %s, want that not to be said of one that waits", d)
 		}
 		if err := <-done; err != nil || time.Since(began) < 3*time.Hour {
 			t.Errorf("got %v after %s, want a score after three hours", err, time.Since(began))
+		}
+		if got := p.silent(); got != 0 {
+			t.Errorf("silent for %s once it is over, want 0", got)
 		}
 		if got := condition(h, "budget"); got != "" {
 			t.Errorf("got %q once it is over, want nothing", got)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -96,6 +97,9 @@ func (s *scene) fault(kind, target, duration string) {
 	s.ask(strings.TrimSpace("the simulator's fault is "+kind+" "+target), http.MethodPost, "/sim/faults", f, nil)
 }
 
+// silent is the metric of a backend that has not answered for seconds, while the fallback scores.
+var silent = regexp.MustCompile(`feedback_backend_silent_seconds{fallback="builtin"} [1-9].*`)
+
 // modelAway: while the language model answers 503 the fallback scores and Ready says so; the shadow is none the worse.
 func (s *scene) modelAway() {
 	began := time.Now()
@@ -105,6 +109,14 @@ func (s *scene) modelAway() {
 	s.tells()
 	s.scores(10)
 	s.is(v1alpha1.ConditionShadowHealthy, metav1.ConditionTrue, "Healthy")
+	s.Until("the alert's metric tells for how long the model has not answered", time.Minute, func(ctx context.Context) (string, bool) {
+		served, err := s.Metrics(ctx, 8080, ofPipeline)
+		if err != nil {
+			return err.Error(), false
+		}
+		line := silent.FindString(served)
+		return line, line != ""
+	})
 	began = time.Now()
 	s.fault("restore", "", "")
 	s.is(v1alpha1.ConditionReady, metav1.ConditionTrue, "Flowing")

@@ -190,8 +190,14 @@ func TestComesBack(t *testing.T) {
 		}
 		s.main.set(works)
 		s.score("spare", 0, fallback.ReasonFallback) // until a try has succeeded
+		if got, want := s.Silent(), 30*time.Second; got != want {
+			s.t.Errorf("silent for %s while the fallback scores, want %s", got, want)
+		}
 		s.pass(20 * time.Second)
 		s.score("main", 0, "Good")
+		if got := s.Silent(); got != 0 {
+			s.t.Errorf("silent for %s once it answers, want 0", got)
+		}
 	})
 }
 

@@ -19,6 +19,17 @@ func (b *Backend) answered(heard *moment) {
 	b.settle()
 }
 
+// Silent is for how long Main has not answered while Spare scores, else 0. Tries that succeed end it no sooner than health
+// says that all is well.
+func (b *Backend) Silent() time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.state == answering {
+		return 0
+	}
+	return time.Since(b.since)
+}
+
 // settle makes all well; b.mu is held.
 func (b *Backend) settle() {
 	if b.state != answering {
