@@ -113,7 +113,7 @@ func (a *app) compare(ctx context.Context, o compareOptions) error {
 
 // comparing reads what is to be compared: since when, and by which routes.
 func (a *app) comparing(o compareOptions) (time.Time, []route, error) {
-	since, err := a.moment("since", o.since)
+	since, err := a.past("since", o.since)
 	if err == nil {
 		err = oneOf("output", o.output, "text", "json")
 	}

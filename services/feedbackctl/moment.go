@@ -33,6 +33,14 @@ func parseAge(text string) (time.Duration, error) {
 	return time.ParseDuration(text)
 }
 
+// past reads a point in time that has to be given.
+func (a *app) past(flag, text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, usagef("--%s is empty: give an age such as 7d or 12h, or a time such as 2026-11-22T14:00:00Z", flag)
+	}
+	return a.moment(flag, text)
+}
+
 // span reads --since and --until.
 func (a *app) span(since, until string) (from, to time.Time, err error) {
 	if from, err = a.moment("since", since); err != nil {

@@ -32,7 +32,8 @@ func (a *app) previewCommand() *cobra.Command {
 would have told on each day, and the last of their texts: to choose a threshold before people
 are told. --match is what stands under match in the manifest, in YAML or JSON. Of an event that
 was edited or deleted its last revision counts; events with equal texts, which a route tells
-once, count one by one.
+once, count one by one. Where the topic holds nothing so old, its own oldest record is where the
+time begins that a number a day is told of.
 
 It joins no consumer group and commits nothing.`,
 		Example: `  feedbackctl preview --match 'scoreBelow: 0.09' --since 7d
@@ -69,7 +70,10 @@ func (a *app) preview(ctx context.Context, o previewOptions) error {
 	if err != nil {
 		return err
 	}
-	since, err := a.moment("since", o.since)
+	if o.texts < 0 {
+		return usagef("--texts %d: give a number of texts, 0 for none", o.texts)
+	}
+	since, err := a.past("since", o.since)
 	if err != nil {
 		return err
 	}
@@ -78,10 +82,15 @@ func (a *app) preview(ctx context.Context, o previewOptions) error {
 		return err
 	}
 	defer client.Close()
-	p := &previewing{app: a, match: match, since: since, told: map[string]toldEvent{}, seen: map[string]uint64{}}
+	p := &previewing{app: a, match: match, since: since, told: map[string]toldEvent{}, seen: map[string]uint64{}, from: map[int]int64{}}
 	if err := client.ScanFrom(ctx, topic, since, p.record); err != nil {
 		return err
 	}
+	infos, err := client.Topics(ctx, topic)
+	if err != nil {
+		return fmt.Errorf("look up topic %s: %w", topic, err)
+	}
+	p.begin(infos[0])
 	return p.write(o.texts)
 }
 
@@ -94,16 +103,24 @@ type toldEvent struct {
 // previewing gathers what a route would have told.
 type previewing struct {
 	*app
-	match feedback.Match
-	since time.Time
-	told  map[string]toldEvent // by the event's id
-	seen  map[string]uint64    // the revision of each event that was read
+	match  feedback.Match
+	since  time.Time
+	oldest time.Time            // of the records that were read, if the topic holds none older; zero otherwise
+	from   map[int]int64        // the first offset that was read, by partition
+	told   map[string]toldEvent // by the event's id
+	seen   map[string]uint64    // the revision of each event that was read
 }
 
 func (p *previewing) record(r kafka.Record) error {
 	s, err := feedback.DecodeScored(r)
 	if err != nil || r.Time.Before(p.since) {
 		return nil //nolint:nilerr // what cannot be read is not told; the dead letters say so
+	}
+	if _, ok := p.from[r.Partition]; !ok {
+		p.from[r.Partition] = r.Offset
+	}
+	if p.oldest.IsZero() || r.Time.Before(p.oldest) {
+		p.oldest = r.Time
 	}
 	e := s.GetEvent()
 	if last, ok := p.seen[e.GetId()]; ok && e.GetRevision() < last {
@@ -122,6 +139,32 @@ func (p *previewing) record(r kafka.Record) error {
 	return nil
 }
 
+// begin forgets the oldest record where the topic holds older ones, which --since leaves out.
+func (p *previewing) begin(topic kafka.TopicInfo) {
+	for _, partition := range topic.Partitions {
+		if from, ok := p.from[partition.ID]; ok && from > partition.First || !ok && partition.End > partition.First {
+			p.oldest = time.Time{}
+		}
+	}
+}
+
+// rate says how many events a day n are, of the time in which the topic holds any.
+func (p *previewing) rate(n int) string {
+	begin, of, goes := p.since, "", ""
+	if p.oldest.After(begin) {
+		begin, of, goes = p.oldest, ", the oldest that the topic holds", " if it goes on so"
+	}
+	span := p.now().Sub(begin)
+	since := "since " + begin.In(p.zone).Format(time.RFC3339) + of
+	switch {
+	case span < time.Hour:
+		return since + ": too short a time to say how many a day"
+	case span >= 24*time.Hour:
+		goes = ""
+	}
+	return fmt.Sprintf("%s: %.1f a day%s", since, float64(n)/span.Hours()*24, goes)
+}
+
 func (p *previewing) write(texts int) error {
 	events := make([]toldEvent, 0, len(p.told))
 	days := map[string]int{}
@@ -133,12 +176,11 @@ func (p *previewing) write(texts int) error {
 		return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.scored.GetEvent().GetId(), b.scored.GetEvent().GetId()))
 	})
 	out := bufio.NewWriter(p.out)
-	span := max(p.now().Sub(p.since), time.Hour)
-	fmt.Fprintf(out, "%d of %d events since %s: %.1f a day\n", len(events), len(p.seen), p.since.In(p.zone).Format(time.RFC3339), float64(len(events))/span.Hours()*24)
+	fmt.Fprintf(out, "%d of %d events %s\n", len(events), len(p.seen), p.rate(len(events)))
 	for _, day := range slices.Sorted(maps.Keys(days)) {
 		fmt.Fprintf(out, "%s  %d\n", day, days[day])
 	}
-	for _, e := range events[max(0, len(events)-max(0, texts)):] {
+	for _, e := range events[max(0, len(events)-texts):] {
 		s := e.scored
 		fmt.Fprintf(out, "%s  %-10s %-3s %-6s  %s\n", e.at.In(p.zone).Format("01-02 15:04"), safe(s.GetEvent().GetSource()), safe(s.GetSentiment().GetLanguage().GetTag()),
 			scoreText(s.GetSentiment()), safe(cut(s.GetEvent().GetText(), exampleRunes)))
