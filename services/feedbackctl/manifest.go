@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -237,9 +238,32 @@ func parseMatch(fields map[string]any) (feedback.Match, error) {
 		return m, fmt.Errorf("match: %w", err)
 	}
 	if err := m.UnmarshalText(b.Bytes()); err != nil {
-		return m, fmt.Errorf("match: %w", err)
+		return m, explainMatch(err)
 	}
 	return m, m.Validate()
+}
+
+// explainMatch says what of a match is not as a manifest has it.
+func explainMatch(err error) error {
+	var kind *json.UnmarshalTypeError
+	if errors.As(err, &kind) {
+		want := "a list of texts, such as [outage]"
+		if kind.Type.Kind() == reflect.Float64 {
+			want = "a number between 0 and 1"
+		} else if kind.Type.Kind() == reflect.String {
+			want = "texts"
+		}
+		return fmt.Errorf("match.%s: it is a %s, want %s", kind.Field, kind.Value, want)
+	}
+	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		var names []string
+		for i := range reflect.TypeFor[feedback.Match]().NumField() {
+			field, _, _ := strings.Cut(reflect.TypeFor[feedback.Match]().Field(i).Tag.Get("json"), ",")
+			names = append(names, field)
+		}
+		return fmt.Errorf("match: unknown field %s; there are %s", name, strings.Join(names, ", "))
+	}
+	return fmt.Errorf("match: %w", err)
 }
 
 // source finds a source of the pipeline by its name; nil if the pipeline names none, as

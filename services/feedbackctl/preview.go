@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -53,7 +54,11 @@ It joins no consumer group and commits nothing.`,
 func (o previewOptions) parse() (feedback.Match, error) {
 	var fields map[string]any
 	if err := yaml.Unmarshal([]byte(o.match), &fields); err != nil {
-		return feedback.Match{}, usagef("--match %q: %v; write it as in the manifest, such as 'scoreBelow: 0.3'", o.match, err)
+		said := err.Error()
+		if kind := (&yaml.TypeError{}); errors.As(err, &kind) {
+			said = "it has no fields"
+		}
+		return feedback.Match{}, usagef("--match %q: %s; write it as in the manifest, such as 'scoreBelow: 0.3'", o.match, said)
 	}
 	if len(fields) == 0 {
 		return feedback.Match{}, usagef("--match is empty: say which events are meant, such as --match 'scoreBelow: 0.3'")

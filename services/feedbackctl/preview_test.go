@@ -67,7 +67,10 @@ func TestPreviewSaysWhatIsWrong(t *testing.T) {
 		says string
 	}{
 		{nil, "--match is empty"}, {[]string{"--match", "scoreBelow"}, "such as 'scoreBelow: 0.3'"}, {[]string{"--match", "scoreBelow: 3"}, "between 0 and 1"},
-		{[]string{"--match", "scoreBlow: 0.3"}, "scoreBlow"}, {[]string{"--match", "scoreBelow: 0.3", "--since", "week"}, "--since"},
+		{[]string{"--match", "scoreBlow: 0.3"}, "unknown field \"scoreBlow\"; there are scoreBelow, scoreAbove, sources,"},
+		{[]string{"--match", "[1]"}, "\"[1]\": it has no fields; write it"}, {[]string{"--match", "scoreBelow: low"}, "match.scoreBelow: it is a string, want a number between 0 and 1"},
+		{[]string{"--match", "keywords: outage"}, "match.keywords: it is a string, want a list of texts"}, {[]string{"--match", "keywords: [503]"}, "match.keywords: it is a number, want texts"},
+		{[]string{"--match", "scoreBelow: .nan"}, "NaN"}, {[]string{"--match", "scoreBelow: 0.3", "--since", "week"}, "--since"},
 		{[]string{"--match", "scoreBelow: 0.3", "--texts", "-1"}, "--texts -1"}, {[]string{"--match", "scoreBelow: 0.3", "--since", ""}, "--since is empty"},
 	} {
 		if got := (call{}).run(t, append([]string{"preview", "--kafka", "localhost:1", "--prefix", "p"}, test.args...)...); got.code != exitUsage || !strings.Contains(got.err, test.says) {
