@@ -36,17 +36,18 @@ func AutoscalingName(p *v1alpha1.FeedbackPipeline) string {
 func AutoscalerName(p *v1alpha1.FeedbackPipeline) string { return "keda-hpa-" + AutoscalingName(p) }
 
 // Autoscaling returns what sets the replicas of p's scorer on a cluster with KEDA: a TriggerAuthentication, if Kafka
-// asks for credentials or certificates, and a ScaledObject. Without spec.scorer.autoscaling it returns nothing.
-func Autoscaling(p *v1alpha1.FeedbackPipeline) []*unstructured.Unstructured {
+// asks for credentials or certificates, and a ScaledObject. Without spec.scorer.autoscaling it returns nothing. With held
+// no replicas are added, whatever the lag: those that there are wait for what more of them would wait for as well.
+func Autoscaling(p *v1alpha1.FeedbackPipeline, held bool) []*unstructured.Unstructured {
 	if p.Spec.Scorer.Autoscaling == nil {
 		return nil
 	}
 	parameters := credentials(p.Spec.Kafka)
 	if len(parameters) == 0 {
-		return []*unstructured.Unstructured{scaledObject(p, false)}
+		return []*unstructured.Unstructured{scaledObject(p, false, held)}
 	}
 	auth := kedaObject(p, TriggerAuthentication, parameters)
-	return []*unstructured.Unstructured{auth, scaledObject(p, true)}
+	return []*unstructured.Unstructured{auth, scaledObject(p, true, held)}
 }
 
 // leastReplicas is what the scorer runs with where nothing sets its replicas by its lag.
@@ -83,24 +84,34 @@ func kedaObject(p *v1alpha1.FeedbackPipeline, kind schema.GroupVersionKind, spec
 
 // scaledObject asks for as many replicas as the lag asks for. KEDA's kafka trigger is used, not apache-kafka, which is
 // experimental and takes the offset of a partition that it may not read for the lag.
-func scaledObject(p *v1alpha1.FeedbackPipeline, authenticated bool) *unstructured.Unstructured {
+func scaledObject(p *v1alpha1.FeedbackPipeline, authenticated, held bool) *unstructured.Unstructured {
 	trigger := map[string]any{"type": "kafka", "name": "lag", "metadata": lagTrigger(p)}
 	if authenticated {
 		trigger["authenticationRef"] = map[string]any{"kind": TriggerAuthentication.Kind, "name": AutoscalingName(p)}
+	}
+	behavior := map[string]any{
+		"scaleDown": map[string]any{"stabilizationWindowSeconds": int64(p.Spec.Scorer.Autoscaling.ScaleDownAfter.Seconds())},
+	}
+	if held {
+		behavior["scaleUp"] = map[string]any{"selectPolicy": "Disabled"}
 	}
 	u := kedaObject(p, ScaledObject, map[string]any{
 		"scaleTargetRef":  map[string]any{"apiVersion": "apps/v1", "kind": "Deployment", "name": AutoscalingName(p)},
 		"minReplicaCount": int64(leastReplicas(p)),
 		"maxReplicaCount": int64(mostReplicas(p)),
-		"advanced": map[string]any{"horizontalPodAutoscalerConfig": map[string]any{"behavior": map[string]any{
-			"scaleDown": map[string]any{"stabilizationWindowSeconds": int64(p.Spec.Scorer.Autoscaling.ScaleDownAfter.Seconds())},
-		}}},
-		"triggers": []any{trigger},
+		"advanced":        map[string]any{"horizontalPodAutoscalerConfig": map[string]any{"behavior": behavior}},
+		"triggers":        []any{trigger},
 	})
 	if p.Spec.Suspend {
 		u.SetAnnotations(map[string]string{AnnotationPaused: "0"})
 	}
 	return u
+}
+
+// Held tells whether a live ScaledObject adds no replicas.
+func Held(live *unstructured.Unstructured) bool {
+	policy, _, _ := unstructured.NestedString(live.Object, "spec", "advanced", "horizontalPodAutoscalerConfig", "behavior", "scaleUp", "selectPolicy")
+	return policy == "Disabled"
 }
 
 // lagTrigger is the metadata of KEDA's kafka trigger. limitToPartitionsWithLag keeps replicas from standing idle where

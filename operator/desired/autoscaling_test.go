@@ -15,7 +15,7 @@ import (
 
 func TestAutoscalingGolden(t *testing.T) {
 	var b bytes.Buffer
-	for _, object := range desired.Autoscaling(sample(t, "autoscaled")) {
+	for _, object := range desired.Autoscaling(sample(t, "autoscaled"), false) {
 		b.WriteString("---\n")
 		b.Write(marshal(t, object.Object))
 	}
@@ -59,7 +59,7 @@ func TestAutoscalingCredentials(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			all := desired.Autoscaling(sample(t, "autoscaled", func(p *v1alpha1.FeedbackPipeline) { p.Spec.Kafka = tt.kafka }))
+			all := desired.Autoscaling(sample(t, "autoscaled", func(p *v1alpha1.FeedbackPipeline) { p.Spec.Kafka = tt.kafka }), false)
 			object := all[len(all)-1]
 			triggers, _, _ := unstructured.NestedSlice(object.Object, "spec", "triggers")
 			trigger := triggers[0].(map[string]any)
@@ -114,7 +114,7 @@ func TestAutoscalingBounds(t *testing.T) {
 			p := sample(t, "autoscaled", func(p *v1alpha1.FeedbackPipeline) {
 				p.Spec.Scorer.Autoscaling, p.Spec.Topics.Partitions = &tt.autoscaling, tt.partitions
 			})
-			all := desired.Autoscaling(p)
+			all := desired.Autoscaling(p, false)
 			object := all[len(all)-1].Object
 			least, _, _ := unstructured.NestedInt64(object, "spec", "minReplicaCount")
 			most, _, _ := unstructured.NestedInt64(object, "spec", "maxReplicaCount")
@@ -164,13 +164,26 @@ func TestAutoscaledReplicas(t *testing.T) {
 			if got := len(desired.Guards(p, deployments(r))) - 1; got != tt.budgets {
 				t.Errorf("%d PodDisruptionBudgets, want %d", got, tt.budgets)
 			}
-			all := desired.Autoscaling(p)
+			all := desired.Autoscaling(p, false)
 			if paused := all[1].GetAnnotations()[desired.AnnotationPaused]; (paused == "0") != tt.suspend {
 				t.Errorf("KEDA is paused at %q replicas, want that only of a suspended pipeline", paused)
 			}
 		})
 	}
-	if got := desired.Autoscaling(sample(t, "full")); got != nil {
+	if got := desired.Autoscaling(sample(t, "full"), false); got != nil {
 		t.Errorf("Autoscaling(full.yaml) = %v, want nothing", got)
+	}
+}
+
+// TestHeldAddsNoReplicas: nothing else differs.
+func TestHeldAddsNoReplicas(t *testing.T) {
+	p := sample(t, "autoscaled")
+	free, held := desired.Autoscaling(p, false)[1], desired.Autoscaling(p, true)[1]
+	if desired.Held(free) || !desired.Held(held) {
+		t.Fatalf("held: %v and %v, want false and true", desired.Held(free), desired.Held(held))
+	}
+	unstructured.RemoveNestedField(held.Object, "spec", "advanced", "horizontalPodAutoscalerConfig", "behavior", "scaleUp")
+	if diff := cmp.Diff(free.Object, held.Object); diff != "" {
+		t.Errorf("a ScaledObject that is held differs in more (-free +held):\n%s", diff)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/feedback-pipelines/feedback-pipelines/operator/api/v1alpha1"
 	"github.com/feedback-pipelines/feedback-pipelines/operator/desired"
 	"github.com/feedback-pipelines/feedback-pipelines/operator/internal/status"
 )
@@ -54,7 +56,9 @@ type scaling struct {
 	settled, none bool
 	// held is true where the scorer's replicas are KEDA's.
 	held bool
-	saw  *status.Autoscaling
+	// waits is true where more replicas would not score more, see scorerWaits.
+	waits bool
+	saw   *status.Autoscaling
 }
 
 // scalers are a pipeline's objects of KEDA as they were read in this pass.
@@ -77,10 +81,16 @@ func (p *pass) autoscaled(ctx context.Context) bool {
 	if m.none && !wanted {
 		return false
 	}
-	if m.settled && m.generation == p.pipeline.Generation && p.Now().Sub(m.looked) < kedaPoll {
+	waits, known := p.scorerWaits()
+	if m.settled && (!known || waits == m.waits) && m.generation == p.pipeline.Generation && p.Now().Sub(m.looked) < kedaPoll {
 		return m.held
 	}
 	p.scalers, m.settled = p.look(ctx), false
+	if object := p.scalers.live[desired.ScaledObject]; known {
+		m.waits = waits
+	} else if object != nil && m.looked.IsZero() {
+		m.waits = desired.Held(object) // as the operator that ran before left it
+	}
 	m.looked, m.generation = p.Now(), p.pipeline.Generation
 	switch object := p.scalers.live[desired.ScaledObject]; {
 	case errors.Is(p.scalers.err, errNoKEDA):
@@ -91,6 +101,17 @@ func (p *pass) autoscaled(ctx context.Context) bool {
 		m.held = object != nil && metav1.IsControlledBy(object, p.pipeline)
 	}
 	return m.held
+}
+
+// scorerWaits tells whether the scorer says that it scores nothing for a reason that more replicas would meet as well: its
+// backend fails, throttles or does not answer, or a budget that all replicas share is spent. Not known is what the scorer
+// has not said lately.
+func (p *pass) scorerWaits() (waits, known bool) {
+	c, said := p.memory.books.components(p.Now())[desired.SentimentScorer]
+	if !said || c.Gone || p.Now().Sub(c.Seen) > status.Stale {
+		return false, false
+	}
+	return c.State == v1alpha1.SourceFailed && slices.Contains([]string{"BudgetSpent", "BackendFailed", "BackendThrottles", "BackendNotAnswering"}, c.Reason), true
 }
 
 // look reads the pipeline's objects of KEDA.
@@ -135,7 +156,7 @@ func (p *pass) autoscale(ctx context.Context) error {
 		return nil
 	}
 	wanted := map[schema.GroupVersionKind]*unstructured.Unstructured{}
-	for _, o := range desired.Autoscaling(p.pipeline) {
+	for _, o := range desired.Autoscaling(p.pipeline, m.waits) {
 		wanted[o.GroupVersionKind()] = o
 	}
 	asked, changed := len(wanted) > 0, false
@@ -199,7 +220,7 @@ func (p *pass) scalingSeen(asked bool, s *scalers, err error) *status.Autoscalin
 	case err != nil:
 		return &status.Autoscaling{Problem: problemOf(err)}
 	}
-	seen := &status.Autoscaling{Pending: true, Name: name}
+	seen := &status.Autoscaling{Pending: true, Name: name, Held: p.memory.scaling.waits}
 	if object == nil {
 		return seen
 	}

@@ -18,8 +18,11 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
+
 	"github.com/feedback-pipelines/feedback-pipelines/operator/api/v1alpha1"
 	"github.com/feedback-pipelines/feedback-pipelines/operator/desired"
+	"github.com/feedback-pipelines/feedback-pipelines/operator/internal/controller"
 	"github.com/feedback-pipelines/feedback-pipelines/operator/internal/testenv"
 )
 
@@ -455,4 +458,61 @@ func TestTriggerAuthentication(t *testing.T) {
 	if live := s.scaler(p, desired.ScaledObject); live != nil {
 		t.Errorf("the ScaledObject is still there: %v", live)
 	}
+}
+
+// TestNoReplicasAreAddedWhileTheScorerWaits for its backend: they would wait as well. An operator that is started anew
+// leaves that as it is until the scorer speaks.
+func TestNoReplicasAreAddedWhileTheScorerWaits(t *testing.T) {
+	testenv.InstallKEDA(t, apiServer)
+	s := newStage(t)
+	p := s.flowing("azure", autoscaled(1))
+	s.kedaSays(p, "True", "")
+	s.again(p, 10*time.Second)
+	says := func(reason string, level feedbackv1.Health_Level) func(*feedbackv1.Health) {
+		return func(h *feedbackv1.Health) {
+			if h.Component == desired.SentimentScorer {
+				h.Conditions, h.Level = []*feedbackv1.Health_Condition{{Name: "backend", Level: level, Reason: reason, Message: "so"}}, level
+			}
+		}
+	}
+	twice := func(change ...func(*feedbackv1.Health)) {
+		t.Helper()
+		for range 2 { // what was heard in one pass is acted on in the next
+			s.clock = s.clock.Add(10 * time.Second)
+			s.speak(p, change...)
+			s.reconcile(p)
+		}
+	}
+	held := func(want bool) {
+		t.Helper()
+		if got := desired.Held(s.scaler(p, desired.ScaledObject)); got != want {
+			t.Errorf("no replicas are added: %v, want %v", got, want)
+		}
+	}
+	for _, reason := range []string{"BudgetSpent", "BackendFailed", "BackendThrottles", "BackendNotAnswering"} {
+		twice(says(reason, feedbackv1.Health_LEVEL_FAILED))
+		held(true)
+		s.condition(p, v1alpha1.ConditionAutoscaling, "True ReplicasHeld")
+		twice()
+		held(false)
+		s.condition(p, v1alpha1.ConditionAutoscaling, "True Autoscaled")
+	}
+	twice(says("BackendFailed", feedbackv1.Health_LEVEL_DEGRADED)) // one failure may pass
+	held(false)
+	twice(says("HandlerFailed", feedbackv1.Health_LEVEL_FAILED))
+	held(false)
+	twice(says("ScoredByFallback", feedbackv1.Health_LEVEL_DEGRADED)) // it scores, and more replicas score more
+	held(false)
+
+	twice(says("BudgetSpent", feedbackv1.Health_LEVEL_FAILED))
+	before := s.reconciler
+	s.reconciler = &controller.Reconciler{Client: before.Client, Live: before.Live, Options: before.Options, Events: before.Events, Now: before.Now}
+	s.requests.take(true)
+	s.reconcile(p)
+	held(true)
+	if writes := s.requests.take(true); len(writes) > 0 {
+		t.Errorf("an operator that was started anew wrote %q, want nothing", writes)
+	}
+	twice()
+	held(false)
 }

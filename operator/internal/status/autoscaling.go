@@ -5,6 +5,7 @@ import "fmt"
 // Reasons of the condition Autoscaling, beside Suspended and those of objects that are refused.
 const (
 	ReasonAutoscaled     = "Autoscaled"
+	ReasonScalerHeld     = "ReplicasHeld"
 	ReasonScalerNew      = "ScaledObjectPending"
 	ReasonScalerFails    = "ScaledObjectNotReady"
 	ReasonScalerInactive = "AutoscalerInactive"
@@ -19,6 +20,8 @@ type Autoscaling struct {
 	Name string
 	// Problem is why the scorer is not autoscaled; nil if it is. It never stalls the pipeline.
 	Problem *Problem
+	// Held is true where no replicas are added, since the scorer waits for what more of them would wait for as well.
+	Held bool
 	// Pending is true where KEDA has not yet said anything.
 	Pending bool
 }
@@ -44,6 +47,9 @@ func (d *derivation) autoscaling() *verdict {
 			v.degraded = true
 			return &v
 		}
+	}
+	if a.Held {
+		return new(good(ReasonScalerHeld, "the scorer waits for its backend or its budget, see Ready; no replicas are added meanwhile, since they would wait as well"))
 	}
 	return new(good(ReasonAutoscaled, fmt.Sprintf("KEDA sets the scorer's replicas by its lag (ScaledObject %s)", a.Name)))
 }

@@ -199,6 +199,9 @@ var All = []Case{
 	{v1alpha1.ConditionShadowHealthy, status.ReasonSuspended, "the pipeline is suspended", shadowed(suspended)},
 
 	{v1alpha1.ConditionAutoscaling, status.ReasonAutoscaled, "KEDA sets the scorer's replicas", scaling("", false)},
+	{v1alpha1.ConditionAutoscaling, status.ReasonScalerHeld, "KEDA sets the scorer's replicas, and adds none: the scorer waits for its backend or its budget, as more would", func(_ *v1alpha1.FeedbackPipeline, o *status.Observation) {
+		o.Autoscaling = &status.Autoscaling{Name: "azure-scorer", Held: true}
+	}},
 	{v1alpha1.ConditionAutoscaling, status.ReasonScalerNew, "KEDA has not yet looked at the ScaledObject", scaling("", true)},
 	{v1alpha1.ConditionAutoscaling, status.ReasonScalerFails, "KEDA cannot scale, with its message", scaling(status.ReasonScalerFails, false)},
 	{v1alpha1.ConditionAutoscaling, status.ReasonScalerInactive, "KEDA's HorizontalPodAutoscaler has not had the lag, or could not scale, for a minute: KEDA's operator or its metrics server does not run", scaling(status.ReasonScalerInactive, false)},
