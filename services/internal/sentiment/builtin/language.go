@@ -158,6 +158,39 @@ func (t *tokens) languageRuns(runs []uint32) []uint32 {
 	return runs
 }
 
+// longDrawn is how many letters a word of two different ones has, as hahaha, that is in no language.
+const longDrawn = 6
+
+// drawn tells whether all words are of one letter again and again, or long and of two: aaaah, hahaha, zzz. People of all
+// languages write so, and the detector would take some for Finnish.
+func (t *tokens) drawn() bool {
+	for i := range t.list {
+		k := &t.list[i]
+		if k.is&isWord == 0 {
+			continue
+		}
+		var first, second uint16
+		letters := 0
+		for _, s := range t.symbols[k.first:k.last] {
+			switch {
+			case s == boundary:
+				continue
+			case first == 0 || s == first:
+				first = s
+			case second == 0 || s == second:
+				second = s
+			default:
+				return false
+			}
+			letters++
+		}
+		if second != 0 && letters < longDrawn {
+			return false
+		}
+	}
+	return true
+}
+
 const (
 	oneLetter  = 1<<12 - 1
 	twoLetters = 1<<24 - 1

@@ -276,6 +276,23 @@ var tweets = []string{
 	"So happy my deployment finally works 🎉🎉 what a day", "Anyone know how to configure the front door with a custom domain and a certificate from key vault?",
 }
 
+func TestOutcriesAreInNoLanguage(t *testing.T) {
+	r := load(t).NewReader()
+	for text, want := range map[string]string{
+		"aaaaaaaa": "", "AAAAAAA": "", "zzz": "", "a a a a": "", "hahahaha!": "", "Hehehe hahaha": "", "aaa 😀": "",
+		"non": "fr", "nee nee": "nl", "hahaha das ist schlecht, wirklich": "de", "aaaah the portal is down again": "en",
+	} {
+		r.Read(text)
+		if got := r.Language(); got.Tag != want || got.Script != "Latn" {
+			t.Errorf("language of %q = %+v, want %q", text, got, want)
+		}
+	}
+	r.Read(strings.Repeat("a", 1_000_000))
+	if got := r.Language(); got.Tag != "" || got.Script == "Latn" {
+		t.Errorf("language of a million times the same letter = %+v, want none, and none to be assumed", got)
+	}
+}
+
 func BenchmarkLanguageAndScore(b *testing.B) {
 	r := load(b).NewReader()
 	b.ReportAllocs()
