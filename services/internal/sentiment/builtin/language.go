@@ -158,37 +158,50 @@ func (t *tokens) languageRuns(runs []uint32) []uint32 {
 	return runs
 }
 
+// everywhere are words that people of all languages write where they write of software, and that say nothing of the
+// language: the detector takes lgtm for Hungarian.
+var everywhere = func() map[uint64]bool {
+	words := map[uint64]bool{}
+	for word := range strings.FieldsSeq("afaik asap brb btw fyi idk iirc imho imo lgtm lmao lol meh null nvm omg oof plz ptal rofl smh tbh til tldr wip wtf yolo") {
+		var t tokens
+		t.scan(word)
+		words[t.list[0].hash] = true
+	}
+	return words
+}()
+
 // longDrawn is how many letters a word of two different ones has, as hahaha, that is in no language.
 const longDrawn = 6
 
-// drawn tells whether all words are of one letter again and again, or long and of two: aaaah, hahaha, zzz. People of all
-// languages write so, and the detector would take some for Finnish.
-func (t *tokens) drawn() bool {
+// outcry tells whether all words are written everywhere, of one letter again and again, or long and of two: lol, aaaah,
+// hahaha, zzz. The detector would take some for Finnish.
+func (t *tokens) outcry() bool {
 	for i := range t.list {
-		k := &t.list[i]
-		if k.is&isWord == 0 {
-			continue
-		}
-		var first, second uint16
-		letters := 0
-		for _, s := range t.symbols[k.first:k.last] {
-			switch {
-			case s == boundary:
-				continue
-			case first == 0 || s == first:
-				first = s
-			case second == 0 || s == second:
-				second = s
-			default:
-				return false
-			}
-			letters++
-		}
-		if second != 0 && letters < longDrawn {
+		if k := &t.list[i]; k.is&isWord != 0 && !t.drawn(k) && !everywhere[k.hash] {
 			return false
 		}
 	}
 	return true
+}
+
+// drawn tells whether a word is of one letter, or long and of two.
+func (t *tokens) drawn(k *token) bool {
+	var first, second uint16
+	letters := 0
+	for _, s := range t.symbols[k.first:k.last] {
+		switch {
+		case s == boundary:
+			continue
+		case first == 0 || s == first:
+			first = s
+		case second == 0 || s == second:
+			second = s
+		default:
+			return false
+		}
+		letters++
+	}
+	return second == 0 || letters >= longDrawn
 }
 
 const (

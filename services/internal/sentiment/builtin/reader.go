@@ -57,8 +57,8 @@ func (r *Reader) Read(text string) bool {
 // fewestLetters is how many letters a text must have for the detector to be asked.
 const fewestLetters = 3
 
-// mostDrawn is how many letters an outcry has at most.
-const mostDrawn = 100
+// longestOutcry is how many letters an outcry has at most.
+const longestOutcry = 100
 
 // tellingLetter is the confidence in a language that one of its letters tells.
 const tellingLetter = 0.95
@@ -86,8 +86,8 @@ func (r *Reader) Language() Guess {
 			g.Tag, g.Confidence = r.tokens.tells, tellingLetter
 			return g
 		}
-		if r.tokens.drawn() {
-			if g.Letters > mostDrawn { // which is no outcry any more, and in no language that could be assumed
+		if r.tokens.outcry() {
+			if g.Letters > longestOutcry { // which is no outcry any more, and in no language that could be assumed
 				g.Script = scripts[OtherScript].name
 			}
 			return g

@@ -279,7 +279,7 @@ var tweets = []string{
 func TestOutcriesAreInNoLanguage(t *testing.T) {
 	r := load(t).NewReader()
 	for text, want := range map[string]string{
-		"aaaaaaaa": "", "AAAAAAA": "", "zzz": "", "a a a a": "", "hahahaha!": "", "Hehehe hahaha": "", "aaa 😀": "",
+		"aaaaaaaa": "", "AAAAAAA": "", "zzz": "", "a a a a": "", "hahahaha!": "", "Hehehe hahaha": "", "aaa 😀": "", "LGTM 👍": "", "omg": "", "null": "", "lol wtf": "",
 		"non": "fr", "nee nee": "nl", "hahaha das ist schlecht, wirklich": "de", "aaaah the portal is down again": "en",
 	} {
 		r.Read(text)
