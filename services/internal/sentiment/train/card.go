@@ -91,7 +91,7 @@ func (c *card) markdown() string {
 	if n := len(c.data.spoken); n > 0 {
 		fmt.Fprintf(&b, "| sentences of subtitles and tweets, by language | %d | CC BY 4.0; tweets not passed on | lid_train | language detector |\n", n)
 	}
-	fmt.Fprint(&b, "| VADER's lexicon, 7,500 words, and some 3,000 words that were chosen by hand | | MIT; own | | lexicon |\n\n## Figures\nOn texts that were not trained on. ", figureHead)
+	fmt.Fprint(&b, "| VADER's lexicon, 7,500 words, and some 3,500 words that were chosen by hand | | MIT; own | | lexicon |\n\n## Figures\nOn texts that were not trained on. ", figureHead)
 	for _, f := range c.figures {
 		b.WriteString(f.row())
 	}
