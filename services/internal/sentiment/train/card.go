@@ -60,11 +60,11 @@ Made by hack/train on %s with %d bits, %d epochs and %d seeds. For each kind of 
 together: a logistic regression over hashed words, negated words, pairs, triples and runs of three to five letters, with
 sums over a lexicon, of which the features are scaled by how telling they are, as in NB-SVM; and a small network over three
 words in a row, which adds half of its logits. For other languages (world) a regression alone. Weights are a byte each. The
-score is P(positive) + P(neutral)/2; the probabilities are calibrated for a stream of which 3 of 8 texts are negative, 3
-neutral and 2 positive. The label is what the text speaks for most: whose probability is most above that share.
+score is P(positive) + P(neutral)/2; the probabilities are calibrated for a stream of which %.0f %% are negative, %.0f %%
+neutral and %.0f %% positive. The label is what the text speaks for most: whose probability is most above that share.
 
 ## Trained on
-The texts are not part of this project, and cannot be had back from the weights.
+Only those that were written for this are part of the project; the others are not, and cannot be had back from the weights.
 
 | set | texts | licence | set name | for |
 |---|---|---|---|---|
@@ -73,18 +73,18 @@ The texts are not part of this project, and cannot be had back from the weights.
 const cardTail = `
 ## Known weaknesses
 - Irony, news of bad events that their teller does not judge, and what only the context tells.
-- Chat (Slack) has no public test set: it learns from Reddit comments and from tweets, and is calibrated on tweets, so that
-  its probabilities fit Reddit less well. Customers' messages are harder, see docs/scoring.md: sober reports of a failure,
-  without a word of feeling, are taken for neutral.
+- Chat (Slack) has no public test set: it learns from texts that were written for this, from tweets and from Reddit comments,
+  whose probabilities fit less well. The texts that it is measured on were written too, and by a language model as those
+  that it learned from: real messages are harder by what nobody has measured, see docs/scoring.md.
 - Texts of which only the first 4,096 bytes count, and words mixed from two languages.
 - Danish and Norwegian are taken for one another; languages without a model are unscored.
-- The probabilities assume that 3 of 8 texts are negative. Where few are, most of what lies below 0.3 is not: take the
-  recommended threshold there.
+- The probabilities assume that many texts are negative, see above. Where few are, most of what lies below 0.3 is not:
+  take the recommended threshold there.
 `
 
 func (c *card) markdown() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, cardHead, c.options.date, c.options.bits, c.options.epochs, c.options.seeds)
+	fmt.Fprintf(&b, cardHead, c.options.date, c.options.bits, c.options.epochs, c.options.seeds, 100*usualMix[evaluate.Negative], 100*usualMix[evaluate.Neutral], 100*usualMix[evaluate.Positive])
 	for _, s := range c.data.sets {
 		fmt.Fprintf(&b, "| %s | %d | %s | %s | %s |\n", s.what, len(s.texts), s.licence, s.name, s.use())
 	}

@@ -25,6 +25,7 @@ type set struct {
 	validate bool    // is for tuning and calibration alone
 	figures  bool    // what is put aside of it is for figures, and calibrated on only where there is nothing else
 	split    bool    // has no file for validation beside it: some of its texts are put aside
+	fill     bool    // is learned from alone, neither calibrated nor measured on
 	what     string  // for the model card
 	licence  string
 
@@ -39,8 +40,8 @@ type text struct {
 
 // known are the public sets. A file of another name must begin with its domain: chat_ours.tsv.
 //
-// Chat learns from tweets as well, and is calibrated on them: who labelled Reddit called a sober complaint neutral, which
-// a customer's is not.
+// Chat learns from tweets as well, and is calibrated on them and on what was written for it: who labelled Reddit called a
+// sober complaint neutral, which a customer's is not.
 var known = []set{
 	{name: "semeval1316_train", domain: "tweet", lends: "chat", weight: 1, what: "tweets of SemEval 2013-2016", licence: "X's terms: not passed on"},
 	{name: "tweeteval_val", domain: "tweet", lends: "chat", validate: true, what: "tweets of TweetEval, validation", licence: "X's terms: not passed on"},
@@ -50,6 +51,14 @@ var known = []set{
 	{name: "senti4sd_train", domain: "dev", weight: 1, split: true, what: "Stack Overflow posts of Senti4SD", licence: "MIT"},
 	{name: "chat_product", domain: "chat", weight: writtenWeight, split: true, what: "messages of a product's users, written for this", licence: "Apache-2.0"},
 	{name: "chat_platform", domain: "chat", weight: writtenWeight, split: true, what: "messages of a platform's users, written for this", licence: "Apache-2.0"},
+	{name: "chat_hard", domain: "chat", weight: writtenWeight, split: true, what: "hard messages of a product's users, written for this", licence: "Apache-2.0"},
+	{name: "chat_feedback", domain: "chat", weight: writtenWeight, split: true, what: "messages in feedback channels, written for this", licence: "Apache-2.0"},
+	{name: "chat_helpdesk", domain: "chat", weight: writtenWeight, split: true, what: "messages to those who run the tools, written for this", licence: "Apache-2.0"},
+	{name: "chat_people", domain: "chat", weight: writtenWeight, split: true, what: "messages of people with other work, written for this", licence: "Apache-2.0"},
+	{name: "es_tweets", domain: "es", weight: 1, fill: true, what: "tweets in Spanish, written for this", licence: "Apache-2.0"},
+	{name: "fr_tweets", domain: "fr", weight: 1, fill: true, what: "tweets in French, written for this", licence: "Apache-2.0"},
+	{name: "dev_comments", domain: "dev", weight: writtenWeight / 2, split: true, what: "developers' comments, written for this", licence: "Apache-2.0"},
+	{name: "tweet_brands", domain: "tweet", weight: writtenWeight, split: true, what: "tweets that name a brand, written for this", licence: "Apache-2.0"},
 	{name: "tweet_customers", domain: "tweet", weight: writtenWeight, split: true, what: "tweets of customers, written for this", licence: "Apache-2.0"},
 	{name: "se_gh_train", domain: "dev", weight: 1, split: true, what: "GitHub comments", licence: "research use, not passed on"},
 }

@@ -258,7 +258,7 @@ func (o *options) trainWorld(d *data, l *builtin.Lexicon, c *card, log io.Writer
 			}
 			heads = append(heads, domain)
 			for _, set := range d.sets {
-				if set.domain == language && !set.validate {
+				if set.domain == language && !set.validate && !set.fill {
 					unseen[domain] = append(unseen[domain], j.points(m, domain, table.heads[domain], in(set.texts, fold, folds))...)
 				}
 			}
