@@ -110,9 +110,26 @@ type scorerSpec struct {
 		AssumeLanguage string `yaml:"assumeLanguage"`
 	} `yaml:"vader"`
 	Shadow *struct{} `yaml:"shadow"`
+	// Azure, GRPC and LLM are services, which are not asked by what scores here.
+	Azure *struct{} `yaml:"azure"`
+	GRPC  *struct{} `yaml:"grpc"`
+	LLM   *struct{} `yaml:"llm"`
 }
 
-// open returns the backend that scores so: builtin where none is named.
+// service is the field of the service that scores, empty where the scorer does by itself.
+func (s scorerSpec) service() string {
+	switch {
+	case s.Azure != nil:
+		return "azure"
+	case s.GRPC != nil:
+		return "grpc"
+	case s.LLM != nil:
+		return "llm"
+	}
+	return ""
+}
+
+// open returns the backend that scores so: builtin where none is named, or one that is a service.
 func (s scorerSpec) open() (sentiment.Backend, error) {
 	if s.Vader != nil {
 		return sentiment.Open(sentiment.VaderName, sentiment.Options{AssumeLanguage: cmp.Or(s.Vader.AssumeLanguage, defaultLanguage)})

@@ -47,7 +47,8 @@ Kafka.
 
 The routes are those of a FeedbackPipeline manifest (--manifest, - is stdin) or of the
 notifier's ROUTES (--routes, or the environment). The text is scored in process as the manifest's
-scorer would, unless --score or --unscored is given. With a manifest it is told as well whether
+scorer would, unless --score or --unscored is given; a service (azure, grpc, llm) is not asked, the
+built-in models score in its place, and a note says so. With a manifest it is told as well whether
 the source's own match takes the text in.`,
 		Example: `  feedbackctl route test --manifest pipeline.yaml --source community "The portal is down again!"
   feedbackctl route test --manifest pipeline.yaml --source community --score 0.95 "Azure is great"
@@ -77,6 +78,7 @@ the source's own match takes the text in.`,
 // routeReport is what -o json prints.
 type routeReport struct {
 	Sentiment scoreLine    `json:"sentiment"`
+	Note      string       `json:"note,omitempty"` // what the sentiment is not
 	Source    *sourceCheck `json:"source,omitempty"`
 	Routes    []routeCheck `json:"routes"`
 }
@@ -115,6 +117,9 @@ func (a *app) routeTest(ctx context.Context, o routeOptions, text string) error 
 		return err
 	}
 	report := routeReport{Sentiment: newScoreLine(scored.GetSentiment())}
+	if service := p.scorer.service(); service != "" && !o.given("score") && !o.unscored {
+		report.Note = fmt.Sprintf("spec.scorer.%s is not asked by route test, the built-in models score in its place: give --score, such as one of feedbackctl score --address", service)
+	}
 	if src != nil {
 		report.Source = checkSource(src, scored)
 	}
@@ -207,6 +212,9 @@ func printReport(w io.Writer, report routeReport) error {
 		fmt.Fprintf(&b, "not scored: %s (language %s)\n", s.Detail, s.Language)
 	} else {
 		fmt.Fprintf(&b, "%s (language %s, %s)\n", strings.TrimSpace(fmt.Sprintf("score %.4f %s", *s.Score, s.Label)), s.Language, s.Model)
+	}
+	if report.Note != "" {
+		fmt.Fprintf(&b, "note: %s\n", report.Note)
 	}
 	if f := s.Fallback; f != nil {
 		fmt.Fprintf(&b, "by the fallback: %s has not answered since %s\n", f.Backend, f.Since)

@@ -168,3 +168,22 @@ func TestWrongManifestsTeach(t *testing.T) {
 		}
 	}
 }
+
+func TestRouteTestSaysThatAServiceIsNotAsked(t *testing.T) {
+	for _, service := range []string{"azure: {endpoint: x}", "grpc: {address: x}", "llm: {endpoint: x}"} {
+		manifest := `{kind: FeedbackPipeline, metadata: {name: a}, spec: {scorer: {` + service + `, fallback: {builtin: {}}}, routes: [{name: all, match: {}, slack: {channel: c}}]}}`
+		name, _, _ := strings.Cut(service, ":")
+		for _, output := range []string{"text", "json"} {
+			got := call{in: strings.NewReader(manifest)}.run(t, "route", "test", "-f", "-", "-o", output, "I love it").ok(t)
+			if want := "spec.scorer." + name + " is not asked by route test"; !strings.Contains(got.out, want) {
+				t.Errorf("stdout %q, want %q", got.out, want)
+			}
+		}
+		if got := (call{in: strings.NewReader(manifest)}).run(t, "route", "test", "-f", "-", "--score", "0.1", "I love it").ok(t); strings.Contains(got.out, "not asked") {
+			t.Errorf("stdout %q, want no note where a score is given", got.out)
+		}
+	}
+	if got := (call{}).run(t, "route", "test", "-f", testManifest, "I love it").ok(t); strings.Contains(got.out, "not asked") {
+		t.Errorf("stdout %q, want no note where the built-in models score", got.out)
+	}
+}
