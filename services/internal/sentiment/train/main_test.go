@@ -220,15 +220,26 @@ func TestMeasuredTextsAreNotTrainedOn(t *testing.T) {
 }
 
 func TestWrittenTextsJoinWhereThereAreMany(t *testing.T) {
+	texts := func(each int) (out []text) {
+		for i := range evaluate.Labels * each {
+			out = append(out, text{label: i % evaluate.Labels})
+		}
+		return out
+	}
+	ours := set{name: "chat_ours", domain: "chat", weight: 1}
+	of := func(s set, texts []text) []*set { s.texts = texts; return []*set{&s} }
+	validation, german := ours, ours
+	validation.validate, german.domain = true, "de"
 	for _, test := range []struct {
 		name string
 		sets []*set
 		want bool
 	}{
-		{"many of the kind", []*set{{name: "chat_ours", domain: "chat", weight: 1, texts: make([]text, fewestBeside)}}, true},
-		{"few", []*set{{name: "chat_ours", domain: "chat", weight: 1, texts: make([]text, fewestBeside-1)}}, false},
-		{"many for validation", []*set{{name: "chat_val", domain: "chat", weight: 1, validate: true, texts: make([]text, fewestBeside)}}, false},
-		{"many of another kind", []*set{{name: "fr_ours", domain: "fr", weight: 1, texts: make([]text, fewestBeside)}}, false},
+		{"many of the kind", of(ours, texts(fewestBeside)), true},
+		{"few", of(ours, texts(fewestBeside-1)), false},
+		{"none of a label", of(ours, make([]text, 10*fewestBeside)), false},
+		{"many for validation", of(validation, texts(fewestBeside)), false},
+		{"many of another language", of(german, texts(fewestBeside)), false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			sets, err := addWritten(test.sets, nil)
@@ -237,7 +248,7 @@ func TestWrittenTextsJoinWhereThereAreMany(t *testing.T) {
 			}
 			added := 0
 			for _, s := range sets[len(test.sets):] {
-				if s.domain != "chat" || s.licence != "Apache-2.0" {
+				if s.domain != test.sets[0].domain || s.licence != "Apache-2.0" {
 					t.Errorf("set %s of %s under %q joined, want the chat's that were written for this", s.name, s.domain, s.licence)
 				}
 				added += len(s.texts)

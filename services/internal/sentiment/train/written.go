@@ -6,6 +6,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/evaluate"
 )
 
 // written are texts with labels that were written for this project, to be learned from: a file of label<TAB>text lines
@@ -14,8 +16,8 @@ import (
 //go:embed written/*.tsv
 var written embed.FS
 
-// addWritten adds the written sets of those kinds of which there are at least fewestBeside other texts to learn from, lent
-// ones aside: few as they are, they make no model by themselves. A set of which the name is in leftOut is for validation
+// addWritten adds the written sets of those kinds of which there are at least fewestBeside other texts of each label to learn
+// from: few as they are, they make no model by themselves, nor make up for a label that is missing. A set of which the name is in leftOut is for validation
 // alone.
 func addWritten(sets []*set, leftOut []string) ([]*set, error) {
 	files, err := written.ReadDir("written")
@@ -45,17 +47,21 @@ func addWritten(sets []*set, leftOut []string) ([]*set, error) {
 	return out, nil
 }
 
-// fewestBeside is how many texts a kind has to have beside the written ones.
-const fewestBeside = 1000
+// fewestBeside is how many texts of each label a kind has to have beside the written ones.
+const fewestBeside = 300
 
-// beside is how many texts of a domain are there to be learned from.
-func beside(sets []*set, domain string) (n int) {
+// beside is how many texts of a domain are there to be learned from, of the label of which there are fewest.
+func beside(sets []*set, domain string) int {
+	var counts [evaluate.Labels]int
 	for _, s := range sets {
-		if s.domain == domain && !s.validate && s.weight > 0 {
-			n += len(s.texts)
+		if s.domain != domain || s.validate || s.weight == 0 {
+			continue
+		}
+		for _, t := range s.texts {
+			counts[t.label]++
 		}
 	}
-	return n
+	return slices.Min(counts[:])
 }
 
 // writtenWeight is what each written text weighs in training: they are few beside the others.
