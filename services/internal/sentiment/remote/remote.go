@@ -12,7 +12,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"math"
 	"net"
 	"strings"
 	"time"
@@ -196,34 +195,56 @@ func (b *Backend) request(ctx context.Context, documents []sentiment.Document) (
 
 // head is what of a text is sent: valid UTF-8, which Protobuf demands, of at most maxText bytes.
 func head(text string) string {
-	if len(text) > maxText {
-		cut := maxText
-		for cut > maxText-utf8.UTFMax && !utf8.RuneStart(text[cut]) {
-			cut--
-		}
-		text = text[:cut]
-	}
-	return strings.ToValidUTF8(text, "")
+	return strings.ToValidUTF8(clip(text, maxText), "")
 }
 
 // Complete returns a server's sentiment of a document with what it left out, its language by identify and its model, or says
-// what of it breaks the contract: a score is in 0..1, and without one there is a reason.
+// what of it breaks the contract: score and confidence are in 0..1, and without a score there is a reason.
 func Complete(s *feedbackv1.Sentiment, d sentiment.Document, identify func(text, source string) *feedbackv1.Language) (*feedbackv1.Sentiment, error) {
 	switch {
 	case s == nil:
 		return nil, errors.New("it is empty")
-	case s.Score != nil && (math.IsNaN(s.GetScore()) || s.GetScore() < 0 || s.GetScore() > 1):
+	case s.Score != nil && !share(s.GetScore()):
 		return nil, fmt.Errorf("its score is %v; a score is 0 (very negative) to 1 (very positive)", s.GetScore())
 	case s.Score == nil && s.GetUnscoredReason() == feedbackv1.UnscoredReason_UNSCORED_REASON_UNSPECIFIED:
 		return nil, errors.New("it has neither score nor unscored_reason")
+	case !share(s.GetLanguage().GetConfidence()):
+		return nil, fmt.Errorf("the confidence of its language is %v; a confidence is 0 to 1", s.GetLanguage().GetConfidence())
+	case feedbackv1.Label_name[int32(s.GetLabel())] == "":
+		return nil, fmt.Errorf("its label is %d, which is none; leave it out, or take one of LABEL_NEGATIVE, LABEL_NEUTRAL, LABEL_POSITIVE", s.GetLabel())
 	}
-	if s.GetLanguage().GetTag() == "" {
-		s.Language = identify(d.Text, d.Language)
+	if tag := s.GetLanguage().GetTag(); tag != sentiment.Undetermined {
+		if known, err := sentiment.AssumedLanguage(tag); err != nil || known == "" {
+			s.Language = identify(d.Text, d.Language)
+		} else {
+			s.Language.Tag = known
+		}
 	}
 	if s.GetModel() == "" {
 		s.Model = Name
 	}
+	s.Model, s.UnscoredDetail = clip(s.GetModel(), maxModel), clip(s.GetUnscoredDetail(), maxDetail)
 	return s, nil
+}
+
+// share tells whether a number is one from 0 to 1, which NaN is not.
+func share(v float64) bool { return v >= 0 && v <= 1 }
+
+// maxModel and maxDetail are how many bytes of a server's own words stand in a record.
+const (
+	maxModel  = 200
+	maxDetail = 1_000
+)
+
+// clip returns the first bytes of s, at most n, cut between characters.
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
 }
 
 // believe is the language that a text's source names.
@@ -242,6 +263,10 @@ func (b *Backend) explain(ctx context.Context, err error) error {
 	remedy := ""
 	switch status.Code(err) {
 	case codes.Unavailable:
+		if strings.Contains(err.Error(), "x509: ") {
+			remedy = fmt.Sprintf("; give the authority of its certificate as %s.tls.caRef, and the name that it bears in %[1]s.address", b.setting)
+			break
+		}
 		remedy = fmt.Sprintf("; is it running, is %s.address right, and does it speak TLS exactly where %[1]s.tls is set?", b.setting)
 	case codes.DeadlineExceeded:
 		remedy = fmt.Sprintf("; it took longer than %s: give it more replicas, raise %s.timeout or lower maxDocuments", b.timeout, b.setting)

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -161,6 +162,15 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 	}{
 		{"a score of 7", "its score is 7; a score is 0 (very negative) to 1 (very positive)", scored(7)},
 		{"no number", "its score is NaN", scored(math.NaN())},
+		{"a label that is none", "its label is 99, which is none", func(int, []*feedbackv1.Document) (*feedbackv1.ScoreResponse, error) {
+			return &feedbackv1.ScoreResponse{Sentiments: []*feedbackv1.Sentiment{{Score: new(0.5), Label: 99}}}, nil
+		}},
+		{"a confidence that is none", "the confidence of its language is NaN", func(int, []*feedbackv1.Document) (*feedbackv1.ScoreResponse, error) {
+			return &feedbackv1.ScoreResponse{Sentiments: []*feedbackv1.Sentiment{{Score: new(0.5), Language: &feedbackv1.Language{Tag: "en", Confidence: math.NaN()}}}}, nil
+		}},
+		{"an authority that is not trusted", "give the authority of its certificate as spec.scorer.grpc.tls.caRef", func(int, []*feedbackv1.Document) (*feedbackv1.ScoreResponse, error) {
+			return nil, status.Error(codes.Unavailable, "tls: failed to verify certificate: x509: certificate signed by unknown authority")
+		}},
 		{"too few", "it gave 0 sentiments for 1 documents", func(int, []*feedbackv1.Document) (*feedbackv1.ScoreResponse, error) {
 			return &feedbackv1.ScoreResponse{}, nil
 		}},
@@ -197,6 +207,24 @@ func TestSlowServerIsAnError(t *testing.T) {
 	cancel()
 	if _, err := b.Score(ctx, texts("a")); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want %v: who asked has gone", err, context.Canceled)
+	}
+}
+
+func TestAServersOwnWordsAreBounded(t *testing.T) {
+	for said, want := range map[string]string{"English": "en", "eng": "en", "en_us": "en-US", "und": "und", "not a language!": "en", "": "en"} {
+		b := open(t, &answering{answer: func(int, []*feedbackv1.Document) (*feedbackv1.ScoreResponse, error) {
+			return &feedbackv1.ScoreResponse{Sentiments: []*feedbackv1.Sentiment{{
+				UnscoredReason: feedbackv1.UnscoredReason_UNSCORED_REASON_REFUSED, UnscoredDetail: strings.Repeat("ä", 100_000),
+				Model: strings.Repeat("x", 100_000), Language: &feedbackv1.Language{Tag: said},
+			}}}, nil
+		}}, 0)
+		got, err := b.Score(t.Context(), texts("a"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := got[0]; s.GetLanguage().GetTag() != want || len(s.GetModel()) > 200 || len(s.GetUnscoredDetail()) > 1_000 || !utf8.ValidString(s.GetUnscoredDetail()) {
+			t.Errorf("of language %q got %q, a model of %d bytes and a detail of %d, want %q, 200 and 1,000 at most", said, s.GetLanguage().GetTag(), len(s.GetModel()), len(s.GetUnscoredDetail()), want)
+		}
 	}
 }
 
