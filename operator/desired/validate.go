@@ -13,7 +13,7 @@ import (
 // their ASCII letters and speak of a whole list; what is said here names the field.
 const (
 	oneSourceKind  = "a source has exactly one kind; set one of slack, twitter"
-	oneBackend     = "a scorer has exactly one backend; set one of builtin, vader, grpc, azure, llm, for example builtin: {}, or leave out scorer for the default"
+	oneBackend     = "a scorer has exactly one backend; set one of builtin, vader, grpc, azure, llm, for example builtin: {}, which is the default where scorer is left out"
 	oneShadow      = "a shadow has exactly one backend; set one of builtin, vader, grpc, azure, llm, for example vader: {}, or remove shadow"
 	oneSink        = "a route has exactly one sink; set slack"
 	unknownSource  = "a route's match.sources names a source that spec.sources does not have; use the name of one of spec.sources"

@@ -35,7 +35,7 @@ func TestServer(t *testing.T) {
 			expect(t, c.want, api.Create(context.Background(), obj, client.DryRunAll))
 		})
 	}
-	for _, name := range []string{"smallest", "full", "platform", "autoscaled"} {
+	for _, name := range []string{"smallest", "full", "platform", "autoscaled", "fallback", "shadow", "llm"} {
 		t.Run("sample: "+name, func(t *testing.T) {
 			obj := &unstructured.Unstructured{}
 			text, err := os.ReadFile(filepath.Join("..", "config", "samples", name+".yaml"))

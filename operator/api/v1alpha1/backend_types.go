@@ -33,7 +33,8 @@ type GRPCScorer struct {
 type AzureScorer struct {
 	// Address of the resource, `https://<resource>.cognitiveservices.azure.com`.
 	// +kubebuilder:validation:MaxLength=1024
-	// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() in ['http', 'https'] && !self.contains('$')",message="endpoint must be an http or https address, for example https://example.cognitiveservices.azure.com"
+	// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() in ['http', 'https'] && !self.contains('$') && !self.contains('@') && !self.contains('?')",message="endpoint must be an http or https address without user and query, for example https://example.cognitiveservices.azure.com"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('[^/]/(language|text/analytics)(/|$)')",message="endpoint is what stands before /language and /text/analytics; leave that out"
 	// +required
 	Endpoint string `json:"endpoint"`
 
@@ -111,7 +112,8 @@ type LLMScorer struct {
 
 	// The query parameter api-version, for Azure OpenAI's addresses of one deployment
 	// (`https://<resource>.openai.azure.com/openai/deployments/<deployment>`), 2024-10-21 or later. Default: none is sent.
-	// +kubebuilder:validation:Pattern=`^([0-9]{4}-[0-9]{2}-[0-9]{2}(-preview)?|preview|v1)$`
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{4}-[0-9]{2}-[0-9]{2}(-preview)?|preview|v1)$')",message="apiVersion must be a date, for example 2024-10-21 or 2025-04-01-preview, or preview or v1"
 	// +optional
 	APIVersion string `json:"apiVersion,omitempty"`
 

@@ -2,7 +2,7 @@ package v1alpha1
 
 // Scorer is how events are scored.
 //
-// +kubebuilder:validation:XValidation:rule="[has(self.builtin), has(self.vader), has(self.grpc), has(self.azure), has(self.llm)].filter(set, set).size() == 1",message="a scorer has exactly one backend; set one of builtin, vader, grpc, azure, llm, for example builtin: {}, or leave out scorer for the default"
+// +kubebuilder:validation:XValidation:rule="[has(self.builtin), has(self.vader), has(self.grpc), has(self.azure), has(self.llm)].filter(set, set).size() == 1",message="a scorer has exactly one backend; set one of builtin, vader, grpc, azure, llm, for example builtin: {}, which is the default where scorer is left out"
 // +kubebuilder:validation:XValidation:rule="!(has(self.replicas) && has(self.autoscaling))",message="a scorer has replicas or autoscaling, not both; remove one"
 // +kubebuilder:validation:XValidation:rule="!has(self.fallback) || !(has(self.builtin) || has(self.vader))",message="builtin and vader are part of the scorer and always answer; remove fallback"
 type Scorer struct {
@@ -82,7 +82,7 @@ type BuiltinScorer struct {
 	// leaves them unscored. Default en.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=35
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-zA-Z]{2,8}(-[a-zA-Z0-9]{1,8})*$')",message="a language is a BCP 47 tag, for example en or pt-BR"
+	// +kubebuilder:validation:XValidation:rule="self == 'none' || self.matches('^[a-zA-Z]{2,3}(-[a-zA-Z0-9]{1,8})*$')",message="assumeLanguage must be a BCP 47 tag of a language, for example en or pt-BR, or none"
 	// +kubebuilder:default="en"
 	// +optional
 	AssumeLanguage string `json:"assumeLanguage,omitempty"`
@@ -102,7 +102,7 @@ type BuiltinScorer struct {
 	// +kubebuilder:validation:MaxItems=200
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=100
-	// +kubebuilder:validation:items:Pattern=`^[^,$]*[^,$\s][^,$]*$`
+	// +kubebuilder:validation:items:XValidation:rule="self.matches('^\\\\s*[^,$\\\\s]+(\\\\s+[^,$\\\\s]+){0,5}\\\\s*$')",message="a neutral term is one to six words without commas and dollars, for example azure or front door"
 	// +optional
 	NeutralTerms []string `json:"neutralTerms,omitempty"`
 }
@@ -125,7 +125,7 @@ type VaderScorer struct {
 	// leaves them unscored. Default en.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=35
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-zA-Z]{2,8}(-[a-zA-Z0-9]{1,8})*$')",message="a language is a BCP 47 tag, for example en or pt-BR"
+	// +kubebuilder:validation:XValidation:rule="self == 'none' || self.matches('^[a-zA-Z]{2,3}(-[a-zA-Z0-9]{1,8})*$')",message="assumeLanguage must be a BCP 47 tag of a language, for example en or pt-BR, or none"
 	// +kubebuilder:default="en"
 	// +optional
 	AssumeLanguage string `json:"assumeLanguage,omitempty"`
