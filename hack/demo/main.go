@@ -136,6 +136,9 @@ func parse(args []string, getenv func(string) string, stderr io.Writer) (setting
 		return s, err
 	}
 	var errs []error
+	if flags.NArg() > 0 {
+		errs = append(errs, fmt.Errorf("%q is no flag: flags begin with -, and what stands behind it would be left out", flags.Arg(0)))
+	}
 	if s.duration, err = time.ParseDuration(*duration); err != nil || s.duration < 0 {
 		errs = append(errs, fmt.Errorf("DURATION: %q; write it like 30s or 5m", *duration))
 	}

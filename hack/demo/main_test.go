@@ -23,8 +23,8 @@ func TestParse(t *testing.T) {
 
 func TestParseNamesWhatIsWrong(t *testing.T) {
 	env := map[string]string{"DURATION": "soon", "RATE": "0", "SIMULATOR": "maybe", "SEED": "x"}
-	_, err := parse(nil, func(name string) string { return env[name] }, &bytes.Buffer{})
-	for _, want := range []string{`DURATION: "soon"`, `RATE: "0"`, `SIMULATOR: "maybe"`, `SEED: "x"`} {
+	_, err := parse([]string{"extra", "-data", "x"}, func(name string) string { return env[name] }, &bytes.Buffer{})
+	for _, want := range []string{`DURATION: "soon"`, `RATE: "0"`, `SIMULATOR: "maybe"`, `SEED: "x"`, `"extra" is no flag`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("err = %v, want %s in it", err, want)
 		}
