@@ -36,7 +36,8 @@ Of a line the first 64 KiB count; what is no UTF-8 is left out.`,
 		Example: `  feedbackctl score "I love Azure" "The portal is down again!"
   feedbackctl score --kind dev -o tsv < comments.txt
   feedbackctl score --address localhost:9090 --language en < messages.txt
-  feedbackctl score < messages.txt | jq -r 'select(.score < 0.3) | .label'`,
+  feedbackctl score < messages.txt | jq -c 'select(has("score") and .score < 0.3)'
+  feedbackctl score -o tsv < messages.txt | paste - messages.txt | awk -F '\t' '$1 != "" && $1 < 0.3'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.check(cmd); err != nil {
 				return err
