@@ -12,6 +12,7 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -42,7 +43,7 @@ func TestScaler(t *testing.T) {
 
 // story: a pipeline on a Kafka with SCRAM, TLS and ACLs asks for autoscaling on a cluster without KEDA, and is told; KEDA
 // is installed, and goes on; a backlog appears, and one scorer becomes three; it is consumed, and one is left, with every
-// event scored; KEDA stops, and that is told; suspended it stands still; without autoscaling nothing of KEDA is left.
+// event scored; the scorer's backend goes away, and a backlog adds no replicas until it is back; KEDA stops, and that is told; suspended it stands still; without autoscaling nothing of KEDA is left.
 func (c *cluster) story(k *kafka, installKEDA, stopKEDA func()) {
 	c.create(k)
 	c.says(v1alpha1.ConditionAutoscaling, "False", "KEDANotInstalled")
@@ -58,6 +59,7 @@ func (c *cluster) story(k *kafka, installKEDA, stopKEDA func()) {
 	c.replicas(1)
 	c.scaled(seen())
 
+	c.held(k)
 	stopKEDA()
 	c.suspend()
 	c.remove()
@@ -220,6 +222,49 @@ func (c *cluster) scaled(seen []int32) {
 	if len(seen) < 3 || seen[0] != 1 || slices.Max(seen) != 3 || slices.Min(seen) != 1 || seen[len(seen)-1] != 1 {
 		c.Errorf("replicas = %v, want from 1 to 3 and back to 1", seen)
 	}
+	c.says(v1alpha1.ConditionReady, "True", "Flowing")
+}
+
+// held: while nobody answers at the scorer's backend a backlog adds no replicas; once it is scored again, it does.
+func (c *cluster) held(k *kafka) {
+	c.Helper()
+	c.Edit(pipeline, "a server scores that is not there", func(spec *v1alpha1.FeedbackPipelineSpec) {
+		spec.Scorer.Backend = v1alpha1.Backend{GRPC: &v1alpha1.GRPCScorer{Address: "127.0.0.1:1"}}
+	})
+	c.Until("the scorer waits for it, and no replicas are added", clustertest.Patience, func(ctx context.Context) (string, bool) {
+		if err := k.produce(ctx, 1); err != nil { // the scorer that was there before may score the first of them
+			return err.Error(), false
+		}
+		is, err := c.Condition(ctx, c.Namespace, pipeline, v1alpha1.ConditionAutoscaling)
+		return fmt.Sprintf("%s: %s, %v", is.Reason, is.Message, err), err == nil && is.Reason == "ReplicasHeld"
+	})
+	c.replicas(1)
+	seen := c.follow()
+	clustertest.Must(c.T, k.produce(c.Context(), backlog))
+	c.Until("the HorizontalPodAutoscaler would have more", clustertest.Patience, func(ctx context.Context) (string, bool) {
+		hpa := &autoscalingv2.HorizontalPodAutoscaler{}
+		if err := c.Get(ctx, c.Key("keda-hpa-"+scorer), hpa); err != nil {
+			return err.Error(), false
+		}
+		said := ""
+		for _, condition := range hpa.Status.Conditions {
+			if condition.Type == autoscalingv2.ScalingLimited {
+				said = condition.Reason + ": " + condition.Message
+			}
+		}
+		return said, strings.HasPrefix(said, "ScaleUpLimit:")
+	})
+	c.says(v1alpha1.ConditionAutoscaling, "True", "ReplicasHeld")
+	if got := seen(); !slices.Equal(got, []int32{1}) {
+		c.Errorf("replicas = %v while the backend is away, want 1 alone", got)
+	}
+	c.Edit(pipeline, "the scorer scores by itself again", func(spec *v1alpha1.FeedbackPipelineSpec) {
+		spec.Scorer.Backend = v1alpha1.Backend{Vader: &v1alpha1.VaderScorer{}}
+	})
+	c.says(v1alpha1.ConditionAutoscaling, "True", "Autoscaled")
+	c.backlog(k)
+	c.consumed(k)
+	c.replicas(1)
 	c.says(v1alpha1.ConditionReady, "True", "Flowing")
 }
 
