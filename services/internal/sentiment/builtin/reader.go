@@ -60,6 +60,49 @@ const fewestLetters = 3
 // longestOutcry is how many letters an outcry has at most.
 const longestOutcry = 100
 
+// mostExclaimed is how many letters an exclamation has at most, in which the detector finds little to go by, and exclamation
+// the confidence in a language that its words tell.
+const (
+	mostExclaimed = 20
+	exclamation   = 0.5
+)
+
+// exclaimed is the language of which all words are ones of opinion, and no other's: broken, so buggy, kaputt. It is empty
+// where there is none, or several.
+func (r *Reader) exclaimed() (only string) {
+	if r.opinions(English) {
+		only = English
+	}
+	for language := range r.weights.World.Heads {
+		if r.opinions(language) {
+			if only != "" {
+				return ""
+			}
+			only = language
+		}
+	}
+	return only
+}
+
+// opinions tells whether all words are a language's words of opinion.
+func (r *Reader) opinions(language string) bool {
+	told, salt := false, Salt(language)
+	for i := range r.tokens.list {
+		k := &r.tokens.list[i]
+		if k.is&isWord == 0 {
+			continue
+		}
+		e, ok := r.weights.Lexicon.find(lexiconKey(k.hash, salt))
+		if !ok {
+			return false
+		}
+		if e.Valence != 0 { // which what only negates or strengthens has not
+			told = true
+		}
+	}
+	return told
+}
+
 // tellingLetter is the confidence in a language that one of its letters tells.
 const tellingLetter = 0.95
 
@@ -97,6 +140,11 @@ func (r *Reader) Language() Guess {
 		}
 		r.runs = r.tokens.languageRuns(r.runs[:0])
 		tag, confidence := r.weights.Detector.best(r.runs)
+		if g.Letters <= mostExclaimed && !r.opinions(tag) {
+			if only := r.exclaimed(); only != "" {
+				tag, confidence = only, exclamation
+			}
+		}
 		if confidence >= float64(r.weights.Detector.Floor) {
 			g.Tag, g.Confidence = tag, confidence
 		}

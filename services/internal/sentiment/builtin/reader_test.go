@@ -293,6 +293,19 @@ func TestOutcriesAreInNoLanguage(t *testing.T) {
 	}
 }
 
+func TestExclamationsAreInTheLanguageOfTheirWords(t *testing.T) {
+	r := load(t).NewReader()
+	for text, want := range map[string]string{
+		"broken": English, "GARBAGE!!!": English, "so buggy": English, "fantastic": English,
+		"schlecht": "de", "merci": "fr", "Katastrophe!": "de", "kaputt": "de", "das ist broken": "de",
+	} {
+		r.Read(text)
+		if got := r.Language(); got.Tag != want {
+			t.Errorf("language of %q = %+v, want %q", text, got, want)
+		}
+	}
+}
+
 func BenchmarkLanguageAndScore(b *testing.B) {
 	r := load(b).NewReader()
 	b.ReportAllocs()
