@@ -37,7 +37,7 @@ func (p *pass) report(ctx context.Context) error {
 func (p *pass) announce(before v1alpha1.FeedbackPipelineStatus) {
 	was, is := meta.FindStatusCondition(before.Conditions, v1alpha1.ConditionReady), meta.FindStatusCondition(p.pipeline.Status.Conditions, v1alpha1.ConditionReady)
 	if was == nil || was.Status != is.Status || was.Reason != is.Reason {
-		p.event(p.pipeline, eventType(is.Status == metav1.ConditionTrue || is.Reason == status.ReasonSuspended || was == nil), is.Reason, is.Message)
+		p.event(p.pipeline, eventType(is.Status == metav1.ConditionTrue && is.Reason != status.ReasonDegraded || is.Reason == status.ReasonSuspended || was == nil), is.Reason, is.Message)
 	}
 	p.announceGaps(before.Sources)
 	p.announceShadow(before.Conditions)

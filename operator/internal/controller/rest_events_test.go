@@ -31,7 +31,7 @@ func TestEventsOfTransitionsOnly(t *testing.T) {
 		{"and goes on to", failed("TokenRefused", "1"), nil, nil},
 		{"in other words", failed("TokenRefused", "2"), nil, nil},
 		{"for another reason", failed("ChannelArchived", "2"), nil, []string{"Warning ChannelArchived"}},
-		{"it degrades", sourceIs(feedbackv1.Health_LEVEL_DEGRADED, "BudgetSpent", "3"), nil, []string{"Normal Degraded", "Warning SourceDegraded"}},
+		{"it degrades", sourceIs(feedbackv1.Health_LEVEL_DEGRADED, "BudgetSpent", "3"), nil, []string{"Warning Degraded", "Warning SourceDegraded"}},
 		{"it is well", good, nil, []string{"Normal Flowing", "Normal SourceHealthy"}},
 		{"a rollout", good, func(p *v1alpha1.FeedbackPipeline) { p.Spec.LogLevel = "debug" }, []string{"Warning RollingOut"}},
 		{"that goes on", good, nil, nil},

@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -310,7 +311,10 @@ func (b *Backend) explain(ctx context.Context, err error) error {
 		}
 		return fmt.Errorf("azure: %s: %w%s", b.endpoint, err, endpoint.Remedy(err, b.setting+".endpoint", "its certificate is none for that name of an authority that is trusted here: is "+b.setting+".endpoint right?"))
 	}
-	said := strings.TrimSpace(fmt.Sprintf("azure: %s answered %d %s", b.endpoint, answer.StatusCode, answer.ErrorCode))
+	said := fmt.Sprintf("azure: %s answered %d", b.endpoint, answer.StatusCode)
+	if code := answer.ErrorCode; code != "" && code != strconv.Itoa(answer.StatusCode) {
+		said += " " + code
+	}
 	remedy := ""
 	switch code := answer.StatusCode; {
 	case code == http.StatusUnauthorized:

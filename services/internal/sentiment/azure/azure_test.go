@@ -183,7 +183,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		stand      http.Handler
 		key        string
 	}{
-		{"wrong key", "401 401: it refuses the key", stand(nil), "ffff"},
+		{"wrong key", "answered 401: it refuses the key of spec.scorer.azure.credentialsSecretRef", stand(nil), "ffff"},
 		{"no such interface", "404", always(http.StatusNotFound, "{}"), ""},
 		{"throttled for good", "429: it throttles us", always(http.StatusTooManyRequests, "{}"), ""},
 		{"a document too few", "neither a score nor an error for document 1 of 1", always(http.StatusOK, `{"results":{"documents":[]}}`), ""},
