@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -64,45 +65,61 @@ func dialScorer(address string, secure *tls.Config, timeout time.Duration) (*rem
 
 func (r *remote) close() { _ = r.conn.Close() }
 
-// Score asks for the documents in as many requests as the limits need. Of a long document it
-// sends the head; what is no UTF-8 is left out.
+// Score asks for the documents in as many requests as the limits need. Of a long document it sends the head; what is no
+// UTF-8 is left out. A document that the server refuses is unscored with its reason, as in a pipeline.
 func (r *remote) Score(ctx context.Context, documents []sentiment.Document) ([]*feedbackv1.Sentiment, error) {
 	out := make([]*feedbackv1.Sentiment, 0, len(documents))
-	req, size := &feedbackv1.ScoreRequest{}, 0
+	var part []sentiment.Document
+	size := 0
 	for i, d := range documents {
-		text := head(strings.ToValidUTF8(d.Text, " "), remoteText)
-		req.Documents = append(req.Documents, &feedbackv1.Document{Text: text, Language: d.Language, Kind: d.Kind})
-		size += len(text)
-		if last := i == len(documents)-1; !last && size < remoteBytes-remoteText && len(req.Documents) < remoteDocuments {
+		d.Text = head(strings.ToValidUTF8(d.Text, " "), remoteText)
+		part, size = append(part, d), size+len(d.Text)
+		if last := i == len(documents)-1; !last && size < remoteBytes-remoteText && len(part) < remoteDocuments {
 			continue
 		}
-		sentiments, err := r.ask(ctx, req)
+		sentiments, err := contract.Apart(part, func(some []sentiment.Document) ([]*feedbackv1.Sentiment, error) {
+			return r.ask(ctx, some)
+		}, func(d sentiment.Document, err error) *feedbackv1.Sentiment {
+			return contract.Refused(r.address, d, err, r.identify)
+		})
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("ask the scorer at %s: %w", r.address, r.explain(err))
 		}
 		out = append(out, sentiments...)
-		req, size = &feedbackv1.ScoreRequest{}, 0
+		part, size = nil, 0
 	}
 	return out, nil
 }
 
-func (r *remote) ask(ctx context.Context, req *feedbackv1.ScoreRequest) ([]*feedbackv1.Sentiment, error) {
+func (r *remote) ask(ctx context.Context, documents []sentiment.Document) ([]*feedbackv1.Sentiment, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
+	req := &feedbackv1.ScoreRequest{}
+	for _, d := range documents {
+		req.Documents = append(req.Documents, &feedbackv1.Document{Text: d.Text, Language: d.Language, Kind: d.Kind})
+	}
 	resp, err := r.client.Score(ctx, req)
 	if err != nil {
-		return nil, fmt.Errorf("ask the scorer at %s: %s", r.address, explainStatus(err, r.timeout))
+		return nil, err
 	}
-	if got, want := len(resp.GetSentiments()), len(req.GetDocuments()); got != want {
-		return nil, fmt.Errorf("ask the scorer at %s: it gave %d sentiments for %d texts; it does not keep to SentimentScorerService", r.address, got, want)
+	sentiments := resp.GetSentiments()
+	if got, want := len(sentiments), len(documents); got != want {
+		return nil, fmt.Errorf("it gave %d sentiments for %d texts; it does not keep to SentimentScorerService", got, want)
 	}
-	for i, s := range resp.GetSentiments() {
-		d := req.GetDocuments()[i]
-		if _, err := contract.Complete(s, sentiment.Document{Text: d.GetText(), Language: d.GetLanguage()}, r.identify); err != nil {
-			return nil, fmt.Errorf("ask the scorer at %s: sentiment %d of %d: %w; it does not keep to SentimentScorerService", r.address, i+1, len(resp.GetSentiments()), err)
+	for i, s := range sentiments {
+		if _, err := contract.Complete(s, documents[i], r.identify); err != nil {
+			return nil, fmt.Errorf("sentiment %d of %d: %w; it does not keep to SentimentScorerService", i+1, len(sentiments), err)
 		}
 	}
-	return resp.GetSentiments(), nil
+	return sentiments, nil
+}
+
+// explain says what an error means and what to do.
+func (r *remote) explain(err error) error {
+	if _, ok := status.FromError(err); !ok {
+		return err
+	}
+	return errors.New(explainStatus(err, r.timeout))
 }
 
 func explainStatus(err error, timeout time.Duration) string {

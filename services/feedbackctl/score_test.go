@@ -335,6 +335,25 @@ func TestScoreByGRPC(t *testing.T) {
 	}
 }
 
+func TestScoreByGRPCTellsOfATextThatIsRefused(t *testing.T) {
+	address := serveScorer(t, func(_ context.Context, r *feedbackv1.ScoreRequest) (*feedbackv1.ScoreResponse, error) {
+		answer := &feedbackv1.ScoreResponse{}
+		for _, d := range r.GetDocuments() {
+			if strings.Contains(d.GetText(), "poison") {
+				return nil, status.Error(codes.InvalidArgument, "I don't take it")
+			}
+			answer.Sentiments = append(answer.Sentiments, &feedbackv1.Sentiment{Score: new(0.25), Label: feedbackv1.Label_LABEL_NEGATIVE})
+		}
+		return answer, nil
+	})
+	got := call{in: strings.NewReader("bad\npoison\nworse\n")}.run(t, "score", "--language", "en", "--address", address).ok(t)
+	lines := strings.Split(got.out, "\n")
+	if len(lines) != 4 || !strings.Contains(lines[0], `"score":0.25`) || !strings.Contains(lines[2], `"score":0.25`) ||
+		!strings.Contains(lines[1], `"reason":"refused","detail":"`+address+` refused it: I don't take it"`) {
+		t.Errorf("stdout %s, want the second text refused and the others scored", got.out)
+	}
+}
+
 func TestScoreByGRPCTellsTheLanguageThatTheServerDoesNot(t *testing.T) {
 	address := serveScorer(t, func(_ context.Context, r *feedbackv1.ScoreRequest) (*feedbackv1.ScoreResponse, error) {
 		return &feedbackv1.ScoreResponse{Sentiments: []*feedbackv1.Sentiment{{Score: new(0.25)}}}, nil
@@ -370,9 +389,6 @@ func TestScoreByGRPCExplainsFailures(t *testing.T) {
 		score func(context.Context, *feedbackv1.ScoreRequest) (*feedbackv1.ScoreResponse, error)
 		says  string
 	}{
-		{"refused", func(context.Context, *feedbackv1.ScoreRequest) (*feedbackv1.ScoreResponse, error) {
-			return nil, status.Error(codes.InvalidArgument, "documents: too many")
-		}, "documents: too many"},
 		{"no such service", func(context.Context, *feedbackv1.ScoreRequest) (*feedbackv1.ScoreResponse, error) {
 			return nil, status.Error(codes.Unimplemented, "unknown service")
 		}, "9090"},

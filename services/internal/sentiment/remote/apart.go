@@ -5,12 +5,12 @@ import (
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment"
 )
 
-// apart asks for all documents at once. A batch that is refused for what it holds is taken apart, half by half, until
+// Apart asks for all documents at once. A batch that is refused for what it holds is taken apart, half by half, until
 // the document that is to blame stands alone.
 //
 // refused returns the sentiment of a document that was refused with err, nil where err has other causes; such an error
 // ends it and is returned.
-func apart(documents []sentiment.Document, ask func([]sentiment.Document) ([]*feedbackv1.Sentiment, error), refused func(sentiment.Document, error) *feedbackv1.Sentiment) ([]*feedbackv1.Sentiment, error) {
+func Apart(documents []sentiment.Document, ask func([]sentiment.Document) ([]*feedbackv1.Sentiment, error), refused func(sentiment.Document, error) *feedbackv1.Sentiment) ([]*feedbackv1.Sentiment, error) {
 	sentiments, err := ask(documents)
 	if err == nil {
 		return sentiments, nil
@@ -23,11 +23,11 @@ func apart(documents []sentiment.Document, ask func([]sentiment.Document) ([]*fe
 		return []*feedbackv1.Sentiment{s}, nil
 	}
 	half := len(documents) / 2
-	first, err := apart(documents[:half], ask, refused)
+	first, err := Apart(documents[:half], ask, refused)
 	if err != nil {
 		return nil, err
 	}
-	second, err := apart(documents[half:], ask, refused)
+	second, err := Apart(documents[half:], ask, refused)
 	if err != nil {
 		return nil, err
 	}

@@ -151,7 +151,7 @@ func (b *Backend) fitting(documents []sentiment.Document) int {
 
 // ask sends one request, and what of it the server refuses for what it holds is unscored.
 func (b *Backend) ask(ctx context.Context, documents []sentiment.Document) ([]*feedbackv1.Sentiment, error) {
-	sentiments, err := apart(documents, func(part []sentiment.Document) ([]*feedbackv1.Sentiment, error) {
+	sentiments, err := Apart(documents, func(part []sentiment.Document) ([]*feedbackv1.Sentiment, error) {
 		return b.request(ctx, part)
 	}, b.refused)
 	if err != nil {
@@ -160,13 +160,18 @@ func (b *Backend) ask(ctx context.Context, documents []sentiment.Document) ([]*f
 	return sentiments, nil
 }
 
-// refused is the sentiment of a document that the server refused for what it is; nil where err has other causes.
 func (b *Backend) refused(d sentiment.Document, err error) *feedbackv1.Sentiment {
+	return Refused(b.address, d, err, b.identify)
+}
+
+// Refused is the sentiment of a document that the server at an address refused for what it is; nil where err has other
+// causes.
+func Refused(address string, d sentiment.Document, err error, identify func(text, source string) *feedbackv1.Language) *feedbackv1.Sentiment {
 	if c := status.Code(err); c != codes.InvalidArgument && c != codes.OutOfRange {
 		return nil
 	}
-	return sentiment.Unscored(Name, b.identify(d.Text, d.Language), feedbackv1.UnscoredReason_UNSCORED_REASON_REFUSED,
-		fmt.Sprintf("%s refused it: %s", b.address, status.Convert(err).Message()))
+	return sentiment.Unscored(Name, identify(d.Text, d.Language), feedbackv1.UnscoredReason_UNSCORED_REASON_REFUSED,
+		clip(fmt.Sprintf("%s refused it: %s", address, status.Convert(err).Message()), maxDetail))
 }
 
 func (b *Backend) request(ctx context.Context, documents []sentiment.Document) ([]*feedbackv1.Sentiment, error) {
