@@ -180,7 +180,7 @@ func (o *options) train(ctx context.Context, d *data, log io.Writer) (map[string
 	var detector []byte
 	var group errgroup.Group
 	group.Go(func() (err error) {
-		detector, err = o.detector(d, c, log)
+		detector, err = o.detector(d, l, c, log)
 		return err
 	})
 	kinds := kindsJob(o.settings, l, log)
@@ -295,7 +295,7 @@ func in(texts []text, fold, folds int) []text {
 }
 
 // detector returns the detector's file: trained, if there are texts to train on, or the one that there is.
-func (o *options) detector(d *data, c *card, log io.Writer) ([]byte, error) {
+func (o *options) detector(d *data, l *builtin.Lexicon, c *card, log io.Writer) ([]byte, error) {
 	w, err := builtin.Load(o.weights)
 	if len(d.spoken) == 0 {
 		if err != nil {
@@ -311,7 +311,12 @@ func (o *options) detector(d *data, c *card, log io.Writer) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.languages = judgeLanguages(&builtin.Weights{Detector: detector}, d.spoken, builtin.English)
+	heads := map[string]builtin.Head{} // as far as the language is concerned: which there are
+	for _, language := range worldLanguages {
+		heads[language] = builtin.Head{}
+	}
+	world := &builtin.Model{Header: builtin.Header{Heads: heads}}
+	c.languages = judgeLanguages(&builtin.Weights{Detector: detector, Lexicon: l, World: world}, d.spoken, builtin.English)
 	return file, nil
 }
 

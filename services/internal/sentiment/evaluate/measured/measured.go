@@ -26,6 +26,7 @@ func Sets() []Set {
 		Chat,
 		{Name: "chat_second", Kind: "chat", What: "texts of a product's chat, written after the first ones had been looked at"},
 		{Name: "airline", Kind: "tweet", What: "tweets of an airline's customers"},
+		{Name: "sober", Kind: "chat", What: "statements without a word of feeling"},
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 
 // labels are as many as README.md says.
 var labels = map[string][evaluate.Labels]int{
-	"chat": {121, 176, 101}, "chat_second": {80, 110, 60}, "airline": {180, 66, 54},
+	"chat": {121, 176, 101}, "chat_second": {80, 110, 60}, "airline": {180, 66, 54}, "sober": {60, 160, 40},
 }
 
 func TestSetsAreClean(t *testing.T) {
