@@ -12,11 +12,12 @@ import (
 )
 
 // writeAside writes the texts put aside, for others to be measured on them: <kind>.tsv with lines of label<TAB>text for
-// each kind, and languages.tsv with lines of language<TAB>text. It writes no file of what there are no texts of.
+// each kind, without those that come with the program, and languages.tsv with lines of language<TAB>text. It writes no file
+// of what there are no texts of.
 func (d *data) writeAside(folder string) error {
 	files := map[string][]byte{}
 	for _, s := range d.sets {
-		if !slices.Contains(builtin.Kinds(), s.domain) {
+		if s.written || !slices.Contains(builtin.Kinds(), s.domain) {
 			continue
 		}
 		for _, t := range s.texts {

@@ -26,6 +26,7 @@ type set struct {
 	figures  bool    // what is put aside of it is for figures, and calibrated on only where there is nothing else
 	split    bool    // has no file for validation beside it: some of its texts are put aside
 	fill     bool    // is learned from alone, neither calibrated nor measured on
+	written  bool    // is one of those that come with the program
 	what     string  // for the model card
 	licence  string
 

@@ -42,6 +42,7 @@ func addWritten(sets []*set, leftOut []string) ([]*set, error) {
 		if err != nil {
 			return nil, err
 		}
+		s.written = true
 		out = append(out, &s)
 	}
 	return out, nil
