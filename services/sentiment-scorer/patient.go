@@ -22,7 +22,7 @@ type patient struct {
 	quiet   bool // the condition backend is told by another: a fallback, which knows better what it means
 	sleep   func(ctx context.Context, d time.Duration) error
 	waiting atomic.Bool
-	since   atomic.Int64 // when it failed first, in nanoseconds of the Unix epoch; 0 while it answers
+	since   atomic.Int64 // when it failed first, in nanoseconds of the Unix epoch; 0 while it answers or nobody asks
 	failed  int          // how often in a row; the loop asks one after the other
 }
 
@@ -42,6 +42,7 @@ func (p *patient) Score(ctx context.Context, documents []sentiment.Document) ([]
 		}
 		switch {
 		case ctx.Err() != nil:
+			p.idle()
 			return sentiments, err
 		case err == nil:
 			p.good()
@@ -57,6 +58,7 @@ func (p *patient) Score(ctx context.Context, documents []sentiment.Document) ([]
 			return nil, err
 		}
 		if err != nil {
+			p.idle()
 			return nil, err
 		}
 	}
@@ -80,7 +82,18 @@ func (p *patient) good() {
 	}
 }
 
-// silent is for how long the backend has not answered, or its budget was spent; 0 while it answers.
+// idle forgets what failed when nobody waits for it any longer: its records are another's now, or come again, and who has
+// none to score asks nothing by which it would hear that the backend answers again.
+func (p *patient) idle() {
+	p.failed = 0
+	p.since.Store(0)
+	p.health.Drop("budget")
+	if !p.quiet {
+		p.health.Drop("backend")
+	}
+}
+
+// silent is for how long the backend has not answered, or its budget was spent; 0 while it answers, and once nobody waits for it.
 func (p *patient) silent() time.Duration {
 	if since := p.since.Load(); since != 0 {
 		return time.Since(time.Unix(0, since))

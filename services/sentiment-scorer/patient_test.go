@@ -113,6 +113,46 @@ func TestAStopEndsTheWait(t *testing.T) {
 	})
 }
 
+// A replica whose partitions go to another while the backend is away may have nothing to ask for a long time.
+func TestWhoHasNothingToAskIsNotSilent(t *testing.T) {
+	for name, c := range map[string]struct {
+		err       error
+		condition string
+	}{
+		"away":      {errors.New("nobody there"), "backend"},
+		"throttled": {&llm.ThrottledError{Err: errors.New("429")}, "backend"},
+		"spent":     {&llm.SpentError{Until: time.Unix(1<<40, 0)}, "budget"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := health.New(name, "one")
+				p := newPatient(&failing{[]error{c.err, context.Canceled}}, h, false)
+				ctx, cancel := context.WithCancel(t.Context())
+				asked := make(chan struct{})
+				go func() {
+					defer close(asked)
+					for ctx.Err() == nil { // as the loop does: once more when ctx has ended
+						_, _ = p.Score(ctx, []sentiment.Document{{Text: "a"}})
+						_ = p.sleep(ctx, time.Minute)
+					}
+					_, _ = p.Score(ctx, []sentiment.Document{{Text: "a"}})
+				}()
+				synctest.Wait()
+				<-time.After(time.Second)
+				if p.silent() != time.Second || condition(h, c.condition) == "" {
+					t.Errorf("silent for %s, condition %q, want 1s and one", p.silent(), condition(h, c.condition))
+				}
+				cancel()
+				<-asked
+				<-time.After(time.Hour)
+				if got := condition(h, c.condition); p.silent() != 0 || got != "" {
+					t.Errorf("silent for %s an hour after it was told to stop, condition %q, want 0 and none", p.silent(), got)
+				}
+			})
+		})
+	}
+}
+
 func TestAFallbackTellsForItself(t *testing.T) {
 	h := health.New(name, "one")
 	h.Degraded("backend", "ScoredByFallback", "the built-in models score")
