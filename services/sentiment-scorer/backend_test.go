@@ -30,7 +30,7 @@ func TestABackendsErrorsNameTheFieldToChange(t *testing.T) {
 	for _, test := range []struct{ backend, settings, field string }{
 		{"azure", "SCORER_AZURE_KEY=k SCORER_AZURE_ENDPOINT=" + refusing.URL, "azure.credentialsSecretRef"},
 		{"llm", "SCORER_LLM_MODEL=m SCORER_LLM_DAILY_BUDGET=100000 SCORER_LLM_ENDPOINT=" + refusing.URL, "llm.credentialsSecretRef"},
-		{"grpc", "SCORER_GRPC_ADDRESS=127.0.0.1:1 SCORER_GRPC_TIMEOUT=1s", "grpc.address"},
+		{"grpc", "SCORER_GRPC_ADDRESS=127.0.0.1:1 SCORER_GRPC_TIMEOUT=30s", "grpc.address"},
 	} {
 		for _, shadow := range []string{"", "t.shadow"} {
 			t.Run(test.backend+shadow, func(t *testing.T) {
