@@ -309,7 +309,7 @@ func (b *Backend) explain(ctx context.Context, err error) error {
 		if errors.As(err, &place) {
 			err = place.Err // the address is said already
 		}
-		return fmt.Errorf("azure: %s: %w%s", b.endpoint, err, endpoint.Remedy(err, b.setting+".endpoint", "its certificate is of an authority that is not trusted here, or for another name: is "+b.setting+".endpoint right?"))
+		return fmt.Errorf("azure: %s: %w%s", b.endpoint, err, endpoint.Remedy(err, b.setting, "its certificate is of an authority that is not trusted here, or for another name: is "+b.setting+".endpoint right?"))
 	}
 	said := fmt.Sprintf("azure: %s answered %d", b.endpoint, answer.StatusCode)
 	if code := answer.ErrorCode; code != "" && code != strconv.Itoa(answer.StatusCode) {

@@ -8,7 +8,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 )
 
 func get(t *testing.T, handler http.HandlerFunc) (*http.Response, error) {
@@ -54,12 +56,69 @@ func TestAnAnswerWithoutEndIsNotRead(t *testing.T) {
 }
 
 func TestRemedyNamesTheSetting(t *testing.T) {
-	for _, err := range []error{&net.DNSError{}, ErrTooLarge, http.ErrSchemeMismatch, errors.New("connection reset by peer")} {
-		if got := Remedy(err, "spec.scorer.x.endpoint", ""); !strings.Contains(got, "spec.scorer.x.endpoint") {
-			t.Errorf("%v: %q, want the setting named", err, got)
+	late := &net.OpError{Op: "dial", Err: context.DeadlineExceeded} // as net's own error of it says of itself
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{&net.DNSError{}, "spec.scorer.x.endpoint"},
+		{ErrTooLarge, "spec.scorer.x.endpoint"},
+		{http.ErrSchemeMismatch, "or is the port another's?"},
+		{errors.New("connection reset by peer"), "is spec.scorer.x.endpoint right"},
+		{late, "is spec.scorer.x.endpoint right"},
+		{context.DeadlineExceeded, "raise spec.scorer.x.timeout"},
+	} {
+		if got := Remedy(c.err, "spec.scorer.x", ""); !strings.Contains(got, c.want) {
+			t.Errorf("%v: %q, want %q in it", c.err, got, c.want)
 		}
 	}
-	if got := Remedy(context.DeadlineExceeded, "", ""); !strings.Contains(got, "slow") {
-		t.Errorf("got %q of a service that was too slow", got)
+}
+
+// deaf is a connection that loses what comes once it is dead.
+type deaf struct {
+	net.Conn
+	dead *atomic.Bool
+}
+
+func (d *deaf) Read(p []byte) (int, error) {
+	for {
+		if n, err := d.Conn.Read(p); err != nil || !d.dead.Load() {
+			return n, err
+		}
+	}
+}
+
+// A connection over which nothing comes any more, as behind a load balancer that forgot it, ends before the request's time.
+func TestAConnectionThatWentDeadIsClosed(t *testing.T) {
+	release := make(chan struct{})
+	var dead atomic.Bool
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		dead.Store(true)
+		<-release
+	}))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	t.Cleanup(func() { close(release) })
+	transport := Client(server.Client().Transport.(*http.Transport).TLSClientConfig, 1).Transport.(bounded)
+	defer transport.CloseIdleConnections()
+	dial := transport.next.DialContext
+	transport.next.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		return &deaf{conn, &dead}, err
+	}
+	transport.next.HTTP2 = &http.HTTP2Config{SendPingTimeout: transport.next.HTTP2.SendPingTimeout / 200, PingTimeout: transport.next.HTTP2.PingTimeout / 200}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := transport.RoundTrip(request)
+	if err == nil {
+		answer.Body.Close()
+	}
+	if err == nil || ctx.Err() != nil {
+		t.Errorf("got %v and %v of the context, want an error before its time is over", err, ctx.Err())
 	}
 }

@@ -77,10 +77,10 @@ func (b *Backend) remedy(err error) string {
 		return fmt.Sprintf("; so does its answer to a plain text, so that no text is to blame: take a model and a server that keep to response_format json_schema with strict, in the place of %s", b.o.Model)
 	case errors.As(err, &books):
 		return "; is the topic of state there, and may the scorer read and write it?"
-	case errors.Is(err, context.DeadlineExceeded):
+	case endpoint.TimedOut(err):
 		return fmt.Sprintf("; it took longer than %s: raise %s.timeout, or lower maxDocuments or concurrency", b.o.Timeout, b.o.Setting)
 	}
-	return endpoint.Remedy(err, b.o.Setting+".endpoint", "give the authority of its certificate as "+b.o.Setting+".tls.caRef")
+	return endpoint.Remedy(err, b.o.Setting, "give the authority of its certificate as "+b.o.Setting+".tls.caRef")
 }
 
 // remedyOf is what to do about an answer that refuses.

@@ -145,7 +145,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 			return true
 		}, llm.Options{Key: key}, []string{"307", "elsewhere: set spec.scorer.llm.endpoint"}},
 		{"a page", func(_ asked, w http.ResponseWriter) bool { fmt.Fprint(w, "<html>welcome</html>"); return true }, llm.Options{}, []string{"no chat completion"}},
-		{"no TLS", nil, llm.Options{Endpoint: "TLS"}, []string{"it speaks no TLS", "spec.scorer.llm.endpoint"}},
+		{"no TLS", nil, llm.Options{Endpoint: "TLS"}, []string{"does it speak no TLS", "spec.scorer.llm.endpoint"}},
 		{"nobody there", nil, llm.Options{Endpoint: "http://127.0.0.1:1/v1"}, []string{"127.0.0.1:1", "connection refused", "is it running"}},
 		{"slow", func(a asked, _ http.ResponseWriter) bool { <-release; return true }, llm.Options{Timeout: 50 * time.Millisecond}, []string{"it took longer than 50ms", "spec.scorer.llm.timeout"}},
 	} {
