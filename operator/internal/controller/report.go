@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -74,12 +75,12 @@ func eventType(normal bool) string {
 	return corev1.EventTypeWarning
 }
 
-// maxNote is what the API server takes as an Event's note.
+// maxNote is how many bytes the API server takes as an Event's note.
 const maxNote = 1024
 
 func (r *Reconciler) event(p *v1alpha1.FeedbackPipeline, kind, reason, note string) {
 	if len(note) > maxNote {
-		note = note[:maxNote-3] + "..."
+		note = strings.ToValidUTF8(note[:maxNote-3], "") + "..."
 	}
 	about := p.DeepCopy()
 	about.ResourceVersion = "" // or no two Events would be the same, and each transition would be a new one

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
 
@@ -55,5 +56,31 @@ func TestEventsOfTransitionsOnly(t *testing.T) {
 		if !same {
 			t.Errorf("%s: Events %q, want those of %q", step.name, got, step.want)
 		}
+	}
+}
+
+// TestNotesAreCutAtACharacter: the API server takes 1,024 bytes, and no half of a character.
+func TestNotesAreCutAtACharacter(t *testing.T) {
+	s := newStage(t)
+	p := s.flowing("azure")
+	s.events.take()
+	for i := range 3 { // one of them would be cut within a character of three bytes
+		s.speak(p, sourceIs(feedbackv1.Health_LEVEL_FAILED, "TokenRefused", strings.Repeat("x", i)+strings.Repeat("語", 330)))
+		s.reconcile(p)
+		s.speak(p)
+		s.reconcile(p)
+	}
+	cut := 0
+	for _, e := range s.events.take() {
+		note := strings.SplitN(e, " ", 3)[2]
+		if !utf8.ValidString(note) || len(note) > 1024 {
+			t.Errorf("a note of %d bytes, valid UTF-8 %v, want 1,024 at most of whole characters: %q", len(note), utf8.ValidString(note), note)
+		}
+		if strings.HasSuffix(note, "語...") {
+			cut++
+		}
+	}
+	if cut < 3 {
+		t.Errorf("%d notes were cut, want three at least", cut)
 	}
 }
