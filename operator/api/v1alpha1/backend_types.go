@@ -34,7 +34,7 @@ type AzureScorer struct {
 	// Address of the resource, `https://<resource>.cognitiveservices.azure.com`.
 	// +kubebuilder:validation:MaxLength=1024
 	// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() in ['http', 'https'] && !self.contains('$') && !self.contains('@') && !self.contains('?')",message="endpoint must be an http or https address without user and query, for example https://example.cognitiveservices.azure.com"
-	// +kubebuilder:validation:XValidation:rule="!self.matches('[^/]/(language|text/analytics)(/|$)')",message="endpoint is what stands before /language and /text/analytics; leave that out"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('/(language/:|text/analytics/v[0-9])')",message="endpoint is what stands before /language/:analyze-text and /text/analytics/v2.0; leave that out"
 	// +required
 	Endpoint string `json:"endpoint"`
 
