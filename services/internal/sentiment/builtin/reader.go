@@ -65,6 +65,7 @@ const longestOutcry = 100
 const (
 	mostExclaimed = 20
 	exclamation   = 0.5
+	sure          = 0.9 // confidence of the detector that stands, whatever words of opinion there are
 )
 
 // exclaimed is the language of which all words are ones of opinion, and no other's: broken, so buggy, kaputt. It is empty
@@ -140,7 +141,7 @@ func (r *Reader) Language() Guess {
 		}
 		r.runs = r.tokens.languageRuns(r.runs[:0])
 		tag, confidence := r.weights.Detector.best(r.runs)
-		if g.Letters <= mostExclaimed && !r.opinions(tag) {
+		if g.Letters <= mostExclaimed && confidence < sure && !r.opinions(tag) {
 			if only := r.exclaimed(); only != "" {
 				tag, confidence = only, exclamation
 			}

@@ -17,7 +17,8 @@ type point struct {
 // usualMix is how common negative, neutral and positive texts are in the stream that the probabilities are meant for.
 //
 // A set's own mix is its makers' choice. Equal shares would make praise as common as complaints, which it isn't in what
-// customers say: then every sixth of the tweets above 0.9 would be none, where now a tenth is (docs/scoring.md).
+// customers say: then every sixth of the tweets above 0.9 would be none, where 32 % are negative and 19 % positive, and a
+// tenth now (docs/scoring.md).
 var usualMix = [evaluate.Labels]float64{0.39, 0.39, 0.22}
 
 // calibrate returns the calibration under which the points' labels are most likely, with the labels counted as being as

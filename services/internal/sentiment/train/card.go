@@ -61,7 +61,7 @@ together: a logistic regression over hashed words, negated words, pairs, triples
 sums over a lexicon, of which the features are scaled by how telling they are, as in NB-SVM; and a small network over three
 words in a row, which adds half of its logits. For other languages (world) a regression alone. Weights are a byte each. The
 score is P(positive) + P(neutral)/2; the probabilities are calibrated for a stream of which %.0f %% are negative, %.0f %%
-neutral and %.0f %% positive. The label is what the text speaks for most: whose probability is most above that share.
+neutral and %.0f %% positive. The label is the one whose probability is the greatest multiple of that share.
 
 ## Trained on
 Only those that were written for this are part of the project; the others are not, and cannot be had back from the weights.
@@ -74,8 +74,8 @@ const cardTail = `
 ## Known weaknesses
 - Irony, news of bad events that their teller does not judge, and what only the context tells.
 - Chat (Slack) has no public test set: it learns from texts that were written for this, from tweets and from Reddit comments,
-  whose probabilities fit less well. The texts that it is measured on were written too, and by a language model as those
-  that it learned from: real messages are harder by what nobody has measured, see docs/scoring.md.
+  on which its probabilities are less well calibrated. The texts that it is measured on were written too, by a language model as
+  those that it learned from: real messages are harder, and nobody has measured by how much, see docs/scoring.md.
 - Texts of which only the first 4,096 bytes count, and words mixed from two languages.
 - Danish and Norwegian are taken for one another; languages without a model are unscored.
 - The probabilities assume that many texts are negative, see above. Where few are, most of what lies below 0.3 is not:

@@ -130,6 +130,7 @@ func load(folder string, leftOut []string) ([]*set, error) {
 	errs = append(errs, err)
 	notLearned, err := measuredTexts()
 	dropTwice(sets, notLearned)
+	dropAlike(sets, notLearned)
 	return sets, errors.Join(append(errs, err)...)
 }
 
@@ -217,7 +218,8 @@ func measuredTexts() (texts []evaluate.Judged, err error) {
 // fewestTelling is how many letters a text has that nobody else has written by chance, as they have "ok, thanks".
 const fewestTelling = 15
 
-// dropTwice drops of the texts for training those that stand among those for validation, or among those that are never learned, too.
+// dropTwice drops of the texts for training those that stand among those for validation too, or among those that are never
+// learned.
 func dropTwice(sets []*set, notLearned []evaluate.Judged) {
 	aside := map[string]bool{}
 	for _, t := range notLearned {
@@ -250,6 +252,8 @@ func (s *set) use() string {
 		return "training of what all kinds share"
 	case !slices.Contains(builtin.Kinds(), s.domain) && !slices.Contains(worldLanguages, s.domain):
 		return "not used"
+	case s.validate && s.figures:
+		return "figures"
 	case s.validate:
 		return "calibration and figures"
 	case s.weight == 0:

@@ -53,6 +53,6 @@ var english = []valued{
 		milestones invaluable plenty gifts giveaway chill chillin cozy snug freshest golden gem gems beaming smirk snuggle
 		snuggles cuddle cuddles cuddling flawlessness smoothness cooler sweeter goodies savvy skillful genuine genuinely
 		reliability dependable`},
-	{0.8, `fixes fixing workable sensible reasonable feasible correctly looking forward intrigued intriguing legit approve
+	{0.8, `fixes fixing workable sensible reasonable feasible correctly intrigued intriguing legit approve
 		valid deserve deserved deserves deserving woah yup`},
 }

@@ -173,6 +173,11 @@ func (o *options) train(ctx context.Context, d *data, log io.Writer) (map[string
 	files := map[string][]byte{}
 	c := &card{options: o, data: d}
 	l := lexicon()
+	for _, s := range d.sets {
+		if s.written {
+			fmt.Fprintf(log, "%s: %d texts that come with the program are learned too; --leave-out %s leaves them out\n", s.name, len(s.texts), s.name)
+		}
+	}
 	var err error
 	if files[builtin.LexiconFile], err = l.AppendBinary(nil); err != nil {
 		return nil, nil, err

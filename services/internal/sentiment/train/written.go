@@ -16,9 +16,9 @@ import (
 //go:embed written/*.tsv
 var written embed.FS
 
-// addWritten adds the written sets of those kinds of which there are at least fewestBeside other texts of each label to learn
-// from: few as they are, they make no model by themselves, nor make up for a label that is missing. A set of which the name is in leftOut is for validation
-// alone.
+// addWritten adds the written sets of those kinds of which there are at least fewestBeside other texts of each label to
+// learn from: few as they are, they make no model by themselves, nor make up for a label that is missing. A set of which the
+// name is in leftOut is for validation alone.
 func addWritten(sets []*set, leftOut []string) ([]*set, error) {
 	files, err := written.ReadDir("written")
 	if err != nil {

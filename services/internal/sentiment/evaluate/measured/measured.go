@@ -1,5 +1,6 @@
 // Package measured has texts with labels that were written for this project, to measure on and never to learn from:
-// messages in a product's Slack channels, and an airline's customers' tweets. README.md says how they came to be.
+// messages in a product's Slack channels, an airline's customers' tweets, and statements without a word of feeling. README.md
+// says how they came to be.
 package measured
 
 import (
@@ -24,7 +25,7 @@ type Set struct {
 func Sets() []Set {
 	return []Set{
 		Chat,
-		{Name: "chat_second", Kind: "chat", What: "texts of a product's chat, written after the first ones had been looked at"},
+		{Name: "chat_second", Kind: "chat", What: "more texts of a product's chat"},
 		{Name: "airline", Kind: "tweet", What: "tweets of an airline's customers"},
 		{Name: "sober", Kind: "chat", What: "statements without a word of feeling"},
 	}
