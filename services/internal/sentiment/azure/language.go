@@ -133,7 +133,7 @@ type shares struct {
 	Negative float64 `json:"negative"`
 }
 
-// roundings is how far the sum of three shares, each with two decimals, may be from 1; a little more than it is.
+// roundings is how far the sum of three shares, each with two decimals, may be from 1, with room to spare.
 const roundings = 0.1
 
 // score is P(positive) + P(neutral)/2. What are no shares of a whole, as where they are left out, is an error: a score of 0

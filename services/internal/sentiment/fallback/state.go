@@ -19,8 +19,8 @@ func (b *Backend) answered(heard *moment) {
 	b.settle()
 }
 
-// Silent is for how long Main has not answered while Spare scores, else 0. Tries that succeed end it no sooner than health
-// says that all is well.
+// Silent is for how long Main has not answered while Spare scores, else 0. A try that succeeds does not end it: that health
+// says that all is well again does.
 func (b *Backend) Silent() time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -64,7 +64,7 @@ type options struct {
 func parse(args []string, log io.Writer) (*options, error) {
 	o := &options{settings: defaults}
 	f := flag.NewFlagSet("train", flag.ContinueOnError)
-	f.SetOutput(log)
+	f.SetOutput(io.Discard) // what is wrong is said once, by status
 	f.StringVar(&o.data, "data", "", "`folder` of label<TAB>text files, or one with folders sentiment and language; a file of unknown name must begin with its kind: chat_ours.tsv")
 	f.StringVar(&o.out, "out", "weights", "`folder` to write weights and model card to")
 	f.StringVar(&o.weights, "weights", "", "`folder` of weights to evaluate, or to take from what has no texts to train on; empty for those that the program has")
@@ -76,8 +76,14 @@ func parse(args []string, log io.Writer) (*options, error) {
 	f.IntVar(&o.bits, "bits", defaults.bits, "a kind's table has 2 to the power of `n` rows of two bytes")
 	f.IntVar(&o.epochs, "epochs", defaults.epochs, "how often each text is seen")
 	f.IntVar(&o.seeds, "seeds", defaults.seeds, "how many trainings the weights are the mean of")
-	if err := f.Parse(args); err != nil {
-		return nil, &usageError{err}
+	err := f.Parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		f.SetOutput(log)
+		f.Usage()
+		return nil, err
+	}
+	if err != nil {
+		return nil, usagef("%w; see --help", err)
 	}
 	if err := o.check(f.Args()); err != nil {
 		return nil, err
