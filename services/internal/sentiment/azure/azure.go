@@ -19,7 +19,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -68,6 +67,8 @@ type Options struct {
 	API API
 	// Timeout is how long one try of a request may take; default DefaultTimeout.
 	Timeout time.Duration
+	// RetryDelay is how long the client waits before it tries a request again, longer each time; default 500 ms.
+	RetryDelay time.Duration
 	// Setting is where these options stand in the manifest, for errors; default spec.scorer.azure.
 	Setting string
 	// Version is the program's, for the User-Agent; default what it was built from.
@@ -140,7 +141,7 @@ func Open(o Options) (*Backend, error) {
 			&runtime.KeyCredentialPolicyOptions{InsecureAllowCredentialWithHTTP: strings.HasPrefix(o.Endpoint, "http://")})},
 	}, &policy.ClientOptions{
 		Telemetry: policy.TelemetryOptions{ApplicationID: applicationID},
-		Retry:     policy.RetryOptions{MaxRetries: 3, TryTimeout: timeout, RetryDelay: 500 * time.Millisecond, MaxRetryDelay: 10 * time.Second},
+		Retry:     policy.RetryOptions{MaxRetries: 3, TryTimeout: timeout, RetryDelay: cmp.Or(o.RetryDelay, 500*time.Millisecond), MaxRetryDelay: 10 * time.Second},
 		Transport: endpoint.Client(nil, atOnce),
 	})
 	return b, nil
@@ -149,7 +150,6 @@ func Open(o Options) (*Backend, error) {
 // Score detects the languages that the sources don't tell, then scores. Of a text longer than 5,120 runes the head is
 // read.
 func (b *Backend) Score(ctx context.Context, documents []sentiment.Document) ([]*feedbackv1.Sentiment, error) {
-	ctx = context.WithValue(ctx, noted{}, new(atomic.Int32))
 	out := make([]*feedbackv1.Sentiment, len(documents))
 	var texts []text
 	var at []int
@@ -260,7 +260,8 @@ func unknownUnless(l *feedbackv1.Language) *feedbackv1.Language {
 
 // post sends body to path and reads the answer into out.
 func (b *Backend) post(ctx context.Context, path string, body, out any) error {
-	request, err := runtime.NewRequest(ctx, http.MethodPost, b.endpoint+path)
+	var last int
+	request, err := runtime.NewRequest(context.WithValue(ctx, noted{}, &last), http.MethodPost, b.endpoint+path)
 	if err != nil {
 		return err
 	}
@@ -269,6 +270,9 @@ func (b *Backend) post(ctx context.Context, path string, body, out any) error {
 		return err
 	}
 	answer, err := b.pipeline.Do(request)
+	if err != nil && last != 0 {
+		err = &lastError{err, last}
+	}
 	if err != nil {
 		return err
 	}
@@ -293,8 +297,9 @@ var errNoAnswer = errors.New("it answered 200 OK, but not with an answer of Azur
 // explain says in one line what an error means and what to do.
 func (b *Backend) explain(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		if last, ok := ctx.Value(noted{}).(*atomic.Int32); ok && last.Load() > 0 {
-			return fmt.Errorf("azure: %s answered %d, and was asked again%w", b.endpoint, last.Load(), quiet{ctx.Err()})
+		var last *lastError
+		if errors.As(err, &last) {
+			return fmt.Errorf("azure: %s answered %d last%w", b.endpoint, last.status, quiet{ctx.Err()})
 		}
 		return ctx.Err()
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -57,7 +58,7 @@ func open(t *testing.T, s http.Handler, o azure.Options) *azure.Backend {
 	t.Helper()
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
-	o.Endpoint = server.URL
+	o.Endpoint, o.RetryDelay = server.URL, time.Millisecond
 	if o.Key == "" {
 		o.Key = key
 	}
@@ -146,15 +147,37 @@ func TestThrottledIsAskedAgain(t *testing.T) {
 }
 
 func TestSaysWhatWasAnsweredWhereNobodyWaits(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	s := stand(func(w http.ResponseWriter, _ *http.Request) bool {
-		w.WriteHeader(http.StatusServiceUnavailable)
-		time.AfterFunc(50*time.Millisecond, cancel)
-		return true
-	})
-	_, err := open(t, s, azure.Options{}).Score(ctx, []sentiment.Document{{Text: "I love it", Language: "en"}})
-	if !errors.Is(err, context.Canceled) || !strings.HasSuffix(err.Error(), "answered 503, and was asked again") {
-		t.Errorf("got %v, want what the service answered", err)
+	for _, c := range []struct {
+		name    string
+		answers []int // one after the other; 0 is none, and nobody waits any longer
+		want    string
+	}{
+		{"away", []int{503, 0}, "answered 503 last"},
+		{"overcome", []int{429, 200, 0}, "context canceled"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			n := 0
+			s := stand(func(w http.ResponseWriter, r *http.Request) bool {
+				if n++; n == len(c.answers) {
+					cancel()
+					_, _ = io.Copy(io.Discard, r.Body) // who has not read it does not hear that nobody waits
+					<-r.Context().Done()
+					return true
+				}
+				status := c.answers[n-1]
+				if status != http.StatusOK {
+					w.Header().Set("Retry-After-Ms", "1")
+					w.WriteHeader(status)
+				}
+				return status != http.StatusOK
+			})
+			_, err := open(t, s, azure.Options{}).Score(ctx, []sentiment.Document{{Text: "I love it"}}) // its language, then its score
+			if !errors.Is(err, context.Canceled) || !strings.HasSuffix(err.Error(), c.want) {
+				t.Errorf("got %v, want %q at its end", err, c.want)
+			}
+		})
 	}
 }
 

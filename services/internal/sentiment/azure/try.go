@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"sync/atomic"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 )
@@ -25,16 +24,25 @@ func (ownBody) Do(request *policy.Request) (*http.Response, error) {
 	return request.Next()
 }
 
-// noting keeps the status of the last answer that was no success, for whoever does not wait until all tries are done.
+// noting keeps the status of a request's last answer that was no success, for whoever does not wait until all tries are
+// done.
 type noting struct{}
 
-// noted is the context's key for it, an *atomic.Int32.
+// noted is the context's key for it, an *int.
 type noted struct{}
 
 func (noting) Do(request *policy.Request) (*http.Response, error) {
 	answer, err := request.Next()
-	if last, ok := request.Raw().Context().Value(noted{}).(*atomic.Int32); ok && answer != nil && answer.StatusCode != http.StatusOK {
-		last.Store(int32(answer.StatusCode)) //nolint:gosec // three digits
+	if last, ok := request.Raw().Context().Value(noted{}).(*int); ok && answer != nil && answer.StatusCode != http.StatusOK {
+		*last = answer.StatusCode
 	}
 	return answer, err
 }
+
+// lastError is the error of a request of which a try before was answered.
+type lastError struct {
+	error
+	status int
+}
+
+func (e *lastError) Unwrap() error { return e.error }
