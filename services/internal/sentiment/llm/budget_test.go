@@ -3,7 +3,9 @@ package llm_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -101,22 +103,48 @@ func TestASpentBudgetAsksNothing(t *testing.T) {
 	}
 }
 
-// lost is a budget whose books cannot be read.
-type lost struct{}
+// failing is a budget that fails with the errors given, one after the other, and then pays.
+type failing struct{ errs []error }
 
-func (lost) Reserve(context.Context, int64) (llm.Reservation, error) {
-	return llm.Reservation{}, errors.New("topic state does not exist; nothing is asked without")
+func (f *failing) Reserve(_ context.Context, n int64) (llm.Reservation, error) {
+	if len(f.errs) == 0 {
+		return llm.Reservation{Tokens: n}, nil
+	}
+	err := f.errs[0]
+	f.errs = f.errs[1:]
+	return llm.Reservation{}, err
 }
 
-func (lost) Settle(llm.Reservation, int64) {}
+func (*failing) Settle(llm.Reservation, int64) {}
 
-func TestABudgetThatCannotBeReadIsNoFaultOfTheEndpoint(t *testing.T) {
-	s := &stand{}
-	_, err := open(t, s, llm.Options{Budget: lost{}}).Score(t.Context(), documents("I love it"))
-	if err == nil || !strings.Contains(err.Error(), "nothing is asked without; is the topic of state there") || strings.Contains(err.Error(), "spec.scorer.llm.endpoint") {
-		t.Errorf("got %v, want the topic named and not the endpoint", err)
+func TestABudgetsErrorIsNoFaultOfTheEndpoint(t *testing.T) {
+	for _, c := range []struct {
+		name, want string
+		errs       []error
+	}{
+		{"no books", "llm: topic state does not exist; nothing is asked without; is the topic of state there, and may the scorer read and write it?", []error{&llm.BooksError{Err: errors.New("topic state does not exist; nothing is asked without")}}},
+		{"too dear", "llm: one request may take 9 tokens: raise tokensPerDay", []error{errors.New("one request may take 9 tokens: raise tokensPerDay")}},
+		{"set aside", "llm: the rest is set aside", []error{&llm.ThrottledError{Err: errors.New("the rest is set aside")}}},
+		{"too late", "llm: it was waited for in vain: context deadline exceeded", []error{fmt.Errorf("it was waited for in vain: %w", context.DeadlineExceeded)}},
+		{"contended", "llm: too many replicas take of the budget of tokens at a time; it is tried again", slices.Repeat([]error{llm.ErrContended}, 4)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := &stand{}
+			budget := &failing{c.errs}
+			_, err := open(t, s, llm.Options{Budget: budget}).Score(t.Context(), documents("I love it"))
+			if err == nil || err.Error() != c.want {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+			if n := len(s.requests()); n != 0 || len(budget.errs) != 0 {
+				t.Errorf("got %d requests and %d errors left, want none", n, len(budget.errs))
+			}
+		})
 	}
-	if n := len(s.requests()); n != 0 {
-		t.Errorf("got %d requests, want none", n)
+}
+
+func TestABudgetThatOthersTakeOfIsAskedAgain(t *testing.T) {
+	got, err := open(t, &stand{}, llm.Options{Budget: &failing{[]error{llm.ErrContended, llm.ErrContended}}}).Score(t.Context(), documents("I love it"))
+	if want := []string{"positive 0.95"}; err != nil || !slices.Equal(words(got), want) {
+		t.Errorf("got %q %v, want %q", words(got), err, want)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment/endpoint"
@@ -25,14 +24,19 @@ func (b *Backend) said(err error) string {
 // explain says in one line what an error means and what to do.
 func (b *Backend) explain(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		if last, ok := ctx.Value(noted{}).(*atomic.Int32); ok && last.Load() > 0 {
-			return fmt.Errorf("%s: %s answered %d, and was asked again%w", Name, b.o.Endpoint, last.Load(), quiet{ctx.Err()})
+		var last *lastError
+		if errors.As(err, &last) {
+			return fmt.Errorf("%s: %s answered %d last%w", Name, b.o.Endpoint, last.status, quiet{ctx.Err()})
 		}
 		return ctx.Err()
 	}
 	var throttled *ThrottledError
 	if isSpent(err) || errors.As(err, &throttled) {
 		return fmt.Errorf("%s: %w", Name, err)
+	}
+	var unpaid *budgetError
+	if errors.As(err, &unpaid) {
+		return fmt.Errorf("%s: %s%s%w", Name, b.said(err), b.remedy(err), quiet{err})
 	}
 	explained := fmt.Errorf("%s: %s: %s%s%w", Name, b.o.Endpoint, b.said(err), b.remedy(err), quiet{err})
 	var answer *statusError
@@ -68,7 +72,8 @@ func (b *Backend) remedy(err error) string {
 	var (
 		answer *statusError
 		broken *brokenError
-		books  *budgetError
+		books  *BooksError
+		unpaid *budgetError
 	)
 	switch {
 	case errors.As(err, &answer):
@@ -77,6 +82,8 @@ func (b *Backend) remedy(err error) string {
 		return fmt.Sprintf("; so does its answer to a plain text, so that no text is to blame: take a model and a server that keep to response_format json_schema with strict, in the place of %s", b.o.Model)
 	case errors.As(err, &books):
 		return "; is the topic of state there, and may the scorer read and write it?"
+	case errors.As(err, &unpaid):
+		return ""
 	case endpoint.TimedOut(err):
 		return fmt.Sprintf("; it took longer than %s: raise %s.timeout, or lower maxDocuments or concurrency", b.o.Timeout, b.o.Setting)
 	}

@@ -37,6 +37,9 @@ func (b *Backend) post(ctx context.Context, q question) (completion, error) {
 		return completion{}, err
 	}
 	response, err := b.pipeline.Do(request)
+	if err != nil && paid.last != 0 {
+		err = &lastError{err, paid.last}
+	}
 	if err != nil {
 		return completion{}, err
 	}
@@ -70,8 +73,11 @@ const (
 func shouldRetry(r *http.Response, err error) bool {
 	if err != nil {
 		var throttled *ThrottledError
-		var books *budgetError
-		return !errors.Is(err, context.DeadlineExceeded) && !isSpent(err) && !errors.As(err, &throttled) && !errors.As(err, &books)
+		var unpaid *budgetError
+		if errors.As(err, &unpaid) {
+			return errors.Is(err, ErrContended)
+		}
+		return !errors.Is(err, context.DeadlineExceeded) && !isSpent(err) && !errors.As(err, &throttled)
 	}
 	if r.StatusCode == http.StatusTooManyRequests {
 		said, _ := runtime.Payload(r)
@@ -80,12 +86,13 @@ func shouldRetry(r *http.Response, err error) bool {
 	return r.StatusCode == http.StatusRequestTimeout || r.StatusCode >= http.StatusInternalServerError
 }
 
-// payment is what a request may cost, and what is set aside for its last try.
+// payment is what a request may cost, what is set aside for its last try, and what came of the one before.
 type payment struct {
 	budget   Budget // nil where nothing is paid
 	cost     int64
 	reserved Reservation
 	open     bool
+	last     int // the status of the last answer, where that was no success
 }
 
 // reserve settles the try before, of which nothing is known, and sets aside what another may cost.
@@ -95,13 +102,14 @@ func (p *payment) reserve(ctx context.Context) (err error) {
 		p.reserved, err = p.budget.Reserve(ctx, p.cost)
 		p.open = err == nil
 	}
-	if err != nil && !isSpent(err) {
+	var throttled *ThrottledError
+	if err != nil && !isSpent(err) && !errors.As(err, &throttled) {
 		return &budgetError{err}
 	}
 	return err
 }
 
-// budgetError is an error of the budget's books: the endpoint was not asked.
+// budgetError is an error of the budget, which says what to do: the endpoint was not asked.
 type budgetError struct{ error }
 
 func (e *budgetError) Unwrap() error { return e.error }
@@ -116,9 +124,13 @@ func (p *payment) settle(used int64) {
 
 type paymentKey struct{}
 
-// noted is the context's key for the status of the last answer that was no success, an *atomic.Int32, for whoever does not
-// wait until all tries are done.
-type noted struct{}
+// lastError is the error of a request of which a try before was answered, for whoever does not wait until all are done.
+type lastError struct {
+	error
+	status int
+}
+
+func (e *lastError) Unwrap() error { return e.error }
 
 // try is what is done at each try: it is paid for before it goes out, and bears the key.
 type try struct{ backend *Backend }
@@ -145,8 +157,8 @@ func (t *try) Do(request *policy.Request) (*http.Response, error) {
 	if err != nil && !sent.Load() || err == nil && response.StatusCode != http.StatusOK {
 		paid.settle(0)
 	}
-	if last, ok := raw.Context().Value(noted{}).(*atomic.Int32); ok && err == nil && response.StatusCode != http.StatusOK {
-		last.Store(int32(response.StatusCode)) //nolint:gosec // three digits
+	if err == nil && response.StatusCode != http.StatusOK {
+		paid.last = response.StatusCode
 	}
 	if err == nil && (response.StatusCode == http.StatusTooManyRequests || response.StatusCode == http.StatusServiceUnavailable) {
 		b.throttled(response)

@@ -29,7 +29,6 @@ import (
 	"net/url"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -91,6 +90,8 @@ type Options struct {
 	TLS *tls.Config
 	// Timeout is how long one try of a request may take; default DefaultTimeout.
 	Timeout time.Duration
+	// RetryDelay is how long the client waits before it tries a request again, longer each time; default 500 ms.
+	RetryDelay time.Duration
 	// Documents is how many texts one request holds at most, up to MaxDocuments; default DefaultDocuments. With 1 no text
 	// can reach another's score.
 	Documents int
@@ -179,7 +180,7 @@ func Open(o Options) (*Backend, error) {
 		PerRetry: []policy.Policy{&try{backend: b}},
 	}, &policy.ClientOptions{
 		Retry: policy.RetryOptions{
-			MaxRetries: maxRetries, TryTimeout: o.Timeout, RetryDelay: 500 * time.Millisecond, MaxRetryDelay: maxWait, ShouldRetry: shouldRetry,
+			MaxRetries: maxRetries, TryTimeout: o.Timeout, RetryDelay: cmp.Or(o.RetryDelay, 500*time.Millisecond), MaxRetryDelay: maxWait, ShouldRetry: shouldRetry,
 		},
 		Transport: endpoint.Client(o.TLS, o.Concurrency),
 	})
@@ -219,7 +220,6 @@ func (o *Options) setDefaults() {
 // does not pay for the others twice. After a failure what is remembered is given only once the endpoint answers again: who
 // asks for a known text may want to know whether the endpoint works.
 func (b *Backend) Score(ctx context.Context, documents []sentiment.Document) ([]*feedbackv1.Sentiment, error) {
-	ctx = context.WithValue(ctx, noted{}, new(atomic.Int32))
 	heads := make([]string, len(documents))
 	found := map[string]verdict{}
 	var ask []string

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
 	"github.com/feedback-pipelines/feedback-pipelines/services/internal/sentiment"
@@ -122,6 +123,7 @@ func open(t *testing.T, s *stand, o llm.Options) *llm.Backend {
 	if o.Model == "" {
 		o.Model = "small"
 	}
+	o.RetryDelay = time.Millisecond
 	b, err := llm.Open(o)
 	if err != nil {
 		t.Fatal(err)

@@ -173,15 +173,34 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 var release chan struct{}
 
 func TestSaysWhatWasAnsweredWhereNobodyWaits(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	s := &stand{broken: func(_ asked, w http.ResponseWriter) bool {
-		w.WriteHeader(http.StatusServiceUnavailable)
-		time.AfterFunc(50*time.Millisecond, cancel)
-		return true
-	}}
-	_, err := open(t, s, llm.Options{}).Score(ctx, documents("I love it"))
-	if !errors.Is(err, context.Canceled) || !strings.HasSuffix(err.Error(), "answered 503, and was asked again") {
-		t.Errorf("got %v, want what the endpoint answered", err)
+	for _, c := range []struct {
+		name    string
+		answers []int // one after the other; nobody waits any longer when the last is given
+		want    string
+	}{
+		{"away", []int{503, 503}, "answered 503 last"},
+		{"overcome by another request", []int{429, 200, 200}, context.Canceled.Error()},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			n := 0
+			s := &stand{broken: func(_ asked, w http.ResponseWriter) bool {
+				status := c.answers[min(n, len(c.answers)-1)]
+				if n++; n == len(c.answers) {
+					cancel()
+				}
+				if status != http.StatusOK {
+					w.Header().Set("Retry-After-Ms", "1")
+					w.WriteHeader(status)
+				}
+				return status != http.StatusOK
+			}}
+			_, err := open(t, s, llm.Options{Documents: 1, Concurrency: 1}).Score(ctx, documents("I love it", "I hate it"))
+			if !errors.Is(err, context.Canceled) || !strings.HasSuffix(err.Error(), c.want) {
+				t.Errorf("got %v, want %q at its end", err, c.want)
+			}
+		})
 	}
 }
 

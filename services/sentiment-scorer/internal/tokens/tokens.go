@@ -73,14 +73,15 @@ func New(instance string, limit int64, store Store, now func() time.Time) *Ledge
 
 // Reserve takes n tokens of today, which may first take a portion of the day's from the store. Where the day's rest is less
 // it waits for what this replica has reserved to be settled, since requests take less than was reserved for them; its error
-// is a *llm.SpentError where nothing is left to wait for, and then for any n until the day ends.
+// is a *llm.SpentError where nothing is left to wait for, and then for any n until the day ends, a *llm.BooksError where the
+// store fails, and llm.ErrContended where others took at the same time, again and again.
 func (l *Ledger) Reserve(ctx context.Context, n int64) (llm.Reservation, error) {
 	if n > l.limit {
 		return llm.Reservation{}, fmt.Errorf("one request may take %d tokens, and the budget is %d a day: raise %s.tokensPerDay, or lower maxDocuments", n, l.limit, cmp.Or(l.Setting, llm.DefaultSetting))
 	}
 	select {
 	case <-ctx.Done():
-		return llm.Reservation{}, ctx.Err()
+		return llm.Reservation{}, fmt.Errorf("the budget of tokens was waited for in vain: %w", ctx.Err())
 	case l.taking <- struct{}{}:
 		defer func() { <-l.taking }()
 	}
@@ -103,7 +104,7 @@ func (l *Ledger) Reserve(ctx context.Context, n int64) (llm.Reservation, error) 
 			attempt = 0
 		}
 	}
-	return llm.Reservation{}, errors.New("too many replicas take of the budget of tokens at a time; it is tried again")
+	return llm.Reservation{}, llm.ErrContended
 }
 
 // fromTaken takes n of what this replica has taken; not ok where that is not enough.
@@ -161,7 +162,7 @@ func (l *Ledger) take(ctx context.Context, n int64) (settled <-chan struct{}, er
 			return nil, err
 		}
 		if err := run.Sleep(ctx, 20*time.Millisecond+rand.N(100*time.Millisecond)); err != nil { // who was in the way does the same
-			return nil, err
+			return nil, fmt.Errorf("the budget of tokens was waited for in vain: %w", err)
 		}
 	}
 	l.mu.Lock()
@@ -176,7 +177,7 @@ func (l *Ledger) take(ctx context.Context, n int64) (settled <-chan struct{}, er
 func (l *Ledger) read(ctx context.Context) (others int64, err error) {
 	entries, err := l.store.Read(ctx)
 	if err != nil {
-		return 0, fmt.Errorf("what was used of the budget of tokens cannot be read: %w; nothing is asked without", err)
+		return 0, &llm.BooksError{Err: fmt.Errorf("what was used of the budget of tokens cannot be read: %w; nothing is asked without", err)}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -196,7 +197,7 @@ func (l *Ledger) read(ctx context.Context) (others int64, err error) {
 
 func (l *Ledger) write(ctx context.Context, day string, sum int64) error {
 	if err := l.store.Write(ctx, Entry{day, sum}, l.limit); err != nil {
-		return fmt.Errorf("what is used of the budget of tokens cannot be written: %w; nothing is asked without", err)
+		return &llm.BooksError{Err: fmt.Errorf("what is used of the budget of tokens cannot be written: %w; nothing is asked without", err)}
 	}
 	return nil
 }

@@ -217,6 +217,8 @@ func TestNothingIsAskedWhileTheBudgetCannotBeKept(t *testing.T) {
 	l := tokens.New("a", 100_000, all.of("a"), time.Now)
 	if _, err := l.Reserve(t.Context(), 10_000); err == nil || !strings.Contains(err.Error(), "topic authorization failed; nothing is asked without") {
 		t.Errorf("got %v, want the store's error", err)
+	} else if books := (*llm.BooksError)(nil); !errors.As(err, &books) {
+		t.Errorf("got %v, a %T, want a %T", err, err, books)
 	}
 	all.fail = nil
 	if _, err := l.Reserve(t.Context(), 10_000); err != nil {
