@@ -40,6 +40,9 @@ type memory struct {
 	overtaken map[string]int64
 	// wrote is when the status was last written.
 	wrote time.Time
+	// shadowIll is the reason why the shadow was last announced to be ill, empty where it was well or rested since; nil
+	// before the first status is written.
+	shadowIll *string
 	// scaling is of KEDA's objects. rolledOut is the hash of the scorer's Deployment that its controller has seen last.
 	scaling   scaling
 	rolledOut string

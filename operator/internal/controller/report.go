@@ -38,7 +38,7 @@ func (p *pass) report(ctx context.Context) error {
 func (p *pass) announce(before v1alpha1.FeedbackPipelineStatus) {
 	was, is := meta.FindStatusCondition(before.Conditions, v1alpha1.ConditionReady), meta.FindStatusCondition(p.pipeline.Status.Conditions, v1alpha1.ConditionReady)
 	if was == nil || was.Status != is.Status || was.Reason != is.Reason {
-		p.event(p.pipeline, eventType(is.Status == metav1.ConditionTrue && is.Reason != status.ReasonDegraded || is.Reason == status.ReasonSuspended || was == nil), is.Reason, is.Message)
+		p.event(p.pipeline, eventType(was == nil || usual(*is)), is.Reason, is.Message)
 	}
 	p.announceGaps(before.Sources)
 	p.announceShadow(before.Conditions)
@@ -54,17 +54,39 @@ func (p *pass) announce(before v1alpha1.FeedbackPipelineStatus) {
 	}
 }
 
-// announceShadow makes an Event of what has become of the shadow: by the reason of its
-// condition with Shadow before it. That it starts, or rests with the pipeline, is none.
+// usual tells whether Ready says what is no trouble: feedback flows, or someone has suspended or changed the pipeline.
+func usual(ready metav1.Condition) bool {
+	switch ready.Reason {
+	case status.ReasonSuspended, status.ReasonRollingOut:
+		return true
+	}
+	return ready.Status == metav1.ConditionTrue && ready.Reason != status.ReasonDegraded
+}
+
+// announceShadow makes an Event where the shadow is ill for another reason than was last announced, by that reason with
+// Shadow before it, and where it is well again after such a one. That it starts, is rolled out or rests is none.
 func (p *pass) announceShadow(before []metav1.Condition) {
 	was, is := meta.FindStatusCondition(before, v1alpha1.ConditionShadowHealthy), meta.FindStatusCondition(p.pipeline.Status.Conditions, v1alpha1.ConditionShadowHealthy)
+	ill := &p.memory.shadowIll
+	if *ill == nil {
+		*ill = new("")
+		if was != nil && was.Status == metav1.ConditionFalse && was.Reason != status.ReasonRollingOut {
+			**ill = was.Reason // as the operator that ran before announced it
+		}
+	}
 	ran := was != nil && was.Status == metav1.ConditionTrue && was.Reason != status.ReasonSuspended
 	switch {
-	case is == nil, was != nil && was.Status == is.Status && was.Reason == is.Reason:
-	case is.Reason == status.ReasonSuspended:
-	case !ran && (is.Status == metav1.ConditionUnknown || is.Reason == status.ReasonRollingOut):
-	default:
-		p.event(p.pipeline, eventType(is.Status == metav1.ConditionTrue), "Shadow"+is.Reason, is.Message)
+	case is == nil, is.Reason == status.ReasonSuspended:
+		**ill = ""
+	case is.Status == metav1.ConditionTrue && is.Reason != status.ReasonDegraded:
+		if **ill != "" {
+			p.event(p.pipeline, corev1.EventTypeNormal, "Shadow"+is.Reason, is.Message)
+		}
+		**ill = ""
+	case is.Status == metav1.ConditionTrue, is.Reason == status.ReasonRollingOut, is.Reason == **ill:
+	case is.Status == metav1.ConditionFalse, ran:
+		p.event(p.pipeline, corev1.EventTypeWarning, "Shadow"+is.Reason, is.Message)
+		**ill = is.Reason
 	}
 }
 

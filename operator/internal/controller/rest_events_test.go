@@ -34,7 +34,7 @@ func TestEventsOfTransitionsOnly(t *testing.T) {
 		{"for another reason", failed("ChannelArchived", "2"), nil, []string{"Warning ChannelArchived"}},
 		{"it degrades", sourceIs(feedbackv1.Health_LEVEL_DEGRADED, "BudgetSpent", "3"), nil, []string{"Warning Degraded", "Warning SourceDegraded"}},
 		{"it is well", good, nil, []string{"Normal Flowing", "Normal SourceHealthy"}},
-		{"a rollout", good, func(p *v1alpha1.FeedbackPipeline) { p.Spec.LogLevel = "debug" }, []string{"Warning RollingOut"}},
+		{"a rollout", good, func(p *v1alpha1.FeedbackPipeline) { p.Spec.LogLevel = "debug" }, []string{"Normal RollingOut"}},
 		{"that goes on", good, nil, nil},
 		{"suspended", good, func(p *v1alpha1.FeedbackPipeline) { p.Spec.Suspend = true }, []string{"Normal Suspended", "Normal SourceSuspended"}},
 		{"still so", good, nil, nil},

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -46,30 +47,6 @@ func TestShadow(t *testing.T) {
 		t.Errorf("the last group of the status is %+v, want the shadow's with its lag", g)
 	}
 
-	s.events.take()
-	s.speak(p, func(h *feedbackv1.Health) {
-		if h.Component == desired.ShadowScorer {
-			h.Conditions = []*feedbackv1.Health_Condition{{Name: "backend", Level: feedbackv1.Health_LEVEL_FAILED, Reason: "BackendFailed", Message: "so"}}
-			h.Level = feedbackv1.Health_LEVEL_FAILED
-		}
-	})
-	s.reconcile(p)
-	s.reconcile(p)
-	s.speak(p)
-	s.reconcile(p)
-	if got, want := s.events.take(), []string{"Warning ShadowBackendFailed backend: so", "Normal ShadowHealthy the shadow scores what the scorer scores"}; !slices.Equal(got, want) {
-		t.Errorf("events of a backend that failed and came back = %q, want %q", got, want)
-	}
-
-	s.edit(p, func(p *v1alpha1.FeedbackPipeline) { p.Spec.Suspend = true })
-	s.reconcile(p)
-	s.condition(p, "ShadowHealthy", "True Suspended")
-	s.edit(p, func(p *v1alpha1.FeedbackPipeline) { p.Spec.Suspend = false })
-	s.reconcile(p)
-	if got := slices.DeleteFunc(s.events.take(), func(e string) bool { return !strings.Contains(e, " Shadow") }); len(got) > 0 {
-		t.Errorf("events of a shadow that rested = %q, want none", got)
-	}
-
 	s.edit(p, func(p *v1alpha1.FeedbackPipeline) { p.Spec.Scorer.Shadow = nil })
 	s.reconcile(p)
 	s.roll()
@@ -91,6 +68,86 @@ func TestShadow(t *testing.T) {
 	s.finish(p, "")
 	if s.exists(desired.ShadowTopic(p).Name) {
 		t.Error("the topic of a shadow that was removed outlives the pipeline with deletionPolicy Delete")
+	}
+}
+
+// TestEventsOfAShadow: where it is ill, and well after that. Nothing of what passes by itself or was asked for is announced,
+// and nothing twice, whoever starts the operator anew.
+func TestEventsOfAShadow(t *testing.T) {
+	s := newStage(t)
+	p := s.flowing("azure")
+	good := func(*feedbackv1.Health) {}
+	backend := func(level feedbackv1.Health_Level, reason string) func(*feedbackv1.Health) {
+		return func(h *feedbackv1.Health) {
+			if h.Component == desired.ShadowScorer {
+				h.Conditions, h.Level = []*feedbackv1.Health_Condition{{Name: "backend", Level: level, Reason: reason, Message: "so"}}, level
+			}
+		}
+	}
+	once, failed := backend(feedbackv1.Health_LEVEL_DEGRADED, "BackendFailed"), backend(feedbackv1.Health_LEVEL_FAILED, "BackendFailed")
+	well, ill := "Normal ShadowHealthy the shadow scores what the scorer scores", "Warning ShadowBackendFailed backend: so"
+	relabelled := func(level string) func(*v1alpha1.FeedbackPipeline) {
+		return func(p *v1alpha1.FeedbackPipeline) { p.Spec.LogLevel = level }
+	}
+	resting := func(suspend bool) func(*v1alpha1.FeedbackPipeline) {
+		return func(p *v1alpha1.FeedbackPipeline) { p.Spec.Suspend = suspend }
+	}
+	for _, step := range []struct {
+		name   string
+		edit   func(*v1alpha1.FeedbackPipeline)
+		health func(*feedbackv1.Health)
+		is     string
+		want   []string
+	}{
+		{"it starts", shadowed, good, "False RollingOut", nil},
+		{"and is well", nil, good, "True Healthy", nil},
+		{"its backend fails once", nil, once, "True Degraded", nil},
+		{"which passes", nil, good, "True Healthy", nil},
+		{"a rollout", relabelled("debug"), good, "False RollingOut", nil},
+		{"that ends", nil, good, "True Healthy", nil},
+		{"its backend fails", nil, failed, "False BackendFailed", []string{ill}},
+		{"and goes on to", nil, failed, "False BackendFailed", nil},
+		{"a rollout meanwhile", relabelled("info"), failed, "False RollingOut", nil},
+		{"mends nothing", nil, failed, "False BackendFailed", nil},
+		{"for another reason", nil, backend(feedbackv1.Health_LEVEL_FAILED, "BackendThrottles"), "False BackendThrottles", []string{"Warning ShadowBackendThrottles backend: so"}},
+		{"it comes back", nil, good, "True Healthy", []string{well}},
+		{"suspended", resting(true), good, "True Suspended", nil},
+		{"resumed", resting(false), good, "False RollingOut", nil},
+		{"and well", nil, good, "True Healthy", nil},
+		{"it fails again", nil, failed, "False BackendFailed", []string{ill}},
+		{"suspended meanwhile", resting(true), failed, "True Suspended", nil},
+		{"resumed from that", resting(false), good, "False RollingOut", nil},
+		{"and well again", nil, good, "True Healthy", nil},
+	} {
+		if step.edit != nil {
+			s.edit(p, step.edit)
+			s.reconcile(p)
+		} else {
+			s.roll()
+		}
+		for range 2 { // what was heard in one pass is acted on in the next
+			s.clock = s.clock.Add(10 * time.Second)
+			s.speak(p, step.health)
+			s.reconcile(p)
+		}
+		s.condition(p, v1alpha1.ConditionShadowHealthy, step.is)
+		got := slices.DeleteFunc(s.events.take(), func(e string) bool { return !strings.Contains(e, " Shadow") })
+		if !slices.Equal(got, step.want) {
+			t.Errorf("%s: Events %q, want %q", step.name, got, step.want)
+		}
+	}
+
+	s.speak(p, failed)
+	s.reconcile(p)
+	s.reconcile(p)
+	s.events.take()
+	s.restart()
+	s.reconcile(p)
+	s.speak(p)
+	s.reconcile(p)
+	s.reconcile(p)
+	if got := s.events.take(); !slices.Equal(got, []string{well}) {
+		t.Errorf("Events of an operator that was started anew, while the shadow was ill = %q, want that it is well", got)
 	}
 }
 

@@ -54,12 +54,14 @@ func (d *derivation) shadowFlow() verdict {
 	}
 	last, before := d.was(v1alpha1.ConditionShadowHealthy)
 	switch {
-	case current && c.State != v1alpha1.SourceHealthy:
+	case current && c.State == v1alpha1.SourceFailed:
 		return bad(c.Reason, c.Message+lag)
 	case !group.Stuck.IsZero() && d.o.Now.Sub(group.Stuck) >= StuckAfter:
 		return bad(ReasonStuck, fmt.Sprintf("consumer group %s has %d records before it and has committed nothing since %s; see its workload's log", group.ID, group.Lag, group.Stuck.UTC().Format(time.RFC3339)))
 	case d.o.Flow != nil && d.o.Flow.ShadowBlind != nil:
 		return unknown(d.o.Flow.ShadowBlind.Reason, "how far the shadow is cannot be seen: "+d.o.Flow.ShadowBlind.Message)
+	case current && c.State == v1alpha1.SourceDegraded: // one failure of its backend may pass
+		return good(ReasonDegraded, "the shadow runs, but "+c.Reason+": "+c.Message+lag)
 	case current:
 		return good(ReasonHealthy, "the shadow scores what the scorer scores"+lag)
 	case held && before:

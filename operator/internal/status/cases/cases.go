@@ -188,7 +188,8 @@ var All = []Case{
 	}},
 
 	{v1alpha1.ConditionShadowHealthy, status.ReasonHealthy, "the shadow scores what the scorer scores; the message says how far it is behind", shadowed(well)},
-	{v1alpha1.ConditionShadowHealthy, "HandlerFailed", "or another word of the shadow itself, of its workload or of its topic, as above: the pipeline goes on without it", shadowed(says(desired.ShadowScorer, v1alpha1.SourceFailed, "HandlerFailed"))},
+	{v1alpha1.ConditionShadowHealthy, status.ReasonDegraded, "it runs, but late or in part, or its backend has failed once: the message says why", shadowed(says(desired.ShadowScorer, v1alpha1.SourceDegraded, "BackendFailed"))},
+	{v1alpha1.ConditionShadowHealthy, "HandlerFailed", "or another word of the shadow that has **failed**, of its workload or of its topic, as above: the pipeline goes on without it", shadowed(says(desired.ShadowScorer, v1alpha1.SourceFailed, "HandlerFailed"))},
 	{v1alpha1.ConditionShadowHealthy, status.ReasonMissing, "a Secret that only the shadow needs does not exist", shadowLacks(status.ReasonMissing)},
 	{v1alpha1.ConditionShadowHealthy, status.ReasonStuck, "the shadow has lag and has committed nothing for 2 minutes: see its log", shadowed(func(_ *v1alpha1.FeedbackPipeline, o *status.Observation) {
 		o.Flow.Groups[1] = status.Group{ID: "feedback.azure.shadow-scorer", Shadow: true, Lag: 9, Stuck: now.Add(-status.StuckAfter)}
