@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
@@ -98,8 +99,12 @@ func (r *remote) ask(ctx context.Context, documents []sentiment.Document) ([]*fe
 	for _, d := range documents {
 		req.Documents = append(req.Documents, &feedbackv1.Document{Text: d.Text, Language: d.Language, Kind: d.Kind})
 	}
-	resp, err := r.client.Score(ctx, req)
+	var head, trailer metadata.MD
+	resp, err := r.client.Score(ctx, req, grpc.Header(&head), grpc.Trailer(&trailer))
 	if err != nil {
+		if len(head)+len(trailer) > 0 {
+			err = answeredError{err}
+		}
 		return nil, err
 	}
 	sentiments := resp.GetSentiments()
@@ -113,6 +118,14 @@ func (r *remote) ask(ctx context.Context, documents []sentiment.Document) ([]*fe
 	}
 	return sentiments, nil
 }
+
+// answeredError is an error that the server itself answered: the connection is as it should be.
+type answeredError struct{ error }
+
+func (e answeredError) Unwrap() error { return e.error }
+
+// GRPCStatus is for package status.
+func (e answeredError) GRPCStatus() *status.Status { return status.Convert(e.error) }
 
 // explain says what an error means and what to do.
 func (r *remote) explain(err error) error {
@@ -128,30 +141,19 @@ func explainStatus(err error, timeout time.Duration) string {
 	case codes.Unavailable:
 		said := contract.Said(err)
 		switch {
-		case !ofConnection(said):
+		case errors.As(err, new(answeredError)):
+			return "it answers that it cannot score now: " + said
 		case strings.Contains(said, "x509: "):
 			return said + "; give the certificate of its authority by --tls-ca, and the name that its certificate bears in --address"
-		default:
-			return said + "; see whether the scorer runs, whether the address is that of its gRPC port (9090 by default), and whether --tls is needed"
 		}
-		return "it answers that it cannot score now: " + said
+		return said + "; see whether the scorer runs, whether the address is that of its gRPC port (9090 by default), and whether --tls is needed"
 	case codes.DeadlineExceeded:
 		return fmt.Sprintf("no answer within %v; give it more by --timeout", timeout)
 	case codes.Unimplemented:
 		return "the server there does not serve feedback.v1.SentimentScorerService; see whether the address is that of the scorer's gRPC port (9090 by default)"
 	default:
-		return fmt.Sprintf("%s (%s)", s.Message(), s.Code())
+		return contract.Said(err)
 	}
-}
-
-// ofConnection tells whether what gRPC says of UNAVAILABLE is of the connection, and not a server's own words.
-func ofConnection(said string) bool {
-	for _, words := range []string{"connection", "name resolver", "transport", "error reading from server", "EOF", "has no address"} {
-		if strings.Contains(said, words) {
-			return !strings.HasPrefix(said, "score: ") // as a sentiment-scorer's begin
-		}
-	}
-	return false
 }
 
 // head returns the first limit bytes of s, cut between characters.

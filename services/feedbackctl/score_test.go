@@ -13,9 +13,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"math"
 	"math/big"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -383,6 +386,29 @@ func TestScoreByGRPCTellsOfAFallback(t *testing.T) {
 	}
 }
 
+// What stops before a server answers is about the address, whatever words gRPC has for it.
+func TestScoreByGRPCTellsOfAServerThatIsNotReached(t *testing.T) {
+	plain := serveScorer(t, func(context.Context, *feedbackv1.ScoreRequest) (*feedbackv1.ScoreResponse, error) {
+		return &feedbackv1.ScoreResponse{}, nil
+	})
+	secure := httptest.NewUnstartedServer(http.NotFoundHandler())
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
+	secure.StartTLS()
+	t.Cleanup(secure.Close)
+	for name, args := range map[string][]string{
+		"nobody there": {"--address", "127.0.0.1:1"},
+		"TLS there":    {"--address", secure.Listener.Addr().String()},
+		"no TLS there": {"--address", plain, "--tls"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := call{}.run(t, append([]string{"score", "x"}, args...)...)
+			if got.code != exitFailed || !strings.Contains(got.err, "see whether the scorer runs") || !strings.Contains(got.err, args[1]) {
+				t.Errorf("%+v, want status 1 and what to see to at %s", got, args[1])
+			}
+		})
+	}
+}
+
 func TestScoreByGRPCExplainsFailures(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -401,6 +427,12 @@ func TestScoreByGRPCExplainsFailures(t *testing.T) {
 		{"its backend hangs up", func(context.Context, *feedbackv1.ScoreRequest) (*feedbackv1.ScoreResponse, error) {
 			return nil, status.Error(codes.Unavailable, "score: azure: connection reset by peer")
 		}, ": it answers that it cannot score now: score: azure: connection reset by peer\n"},
+		{"a server of the user's own", func(context.Context, *feedbackv1.ScoreRequest) (*feedbackv1.ScoreResponse, error) {
+			return nil, status.Error(codes.Unavailable, "database connection lost")
+		}, ": it answers that it cannot score now: database connection lost\n"},
+		{"broken", func(context.Context, *feedbackv1.ScoreRequest) (*feedbackv1.ScoreResponse, error) {
+			return nil, status.Error(codes.Internal, "no model")
+		}, ": Internal: no model\n"},
 		{"a score that is none", func(context.Context, *feedbackv1.ScoreRequest) (*feedbackv1.ScoreResponse, error) {
 			return &feedbackv1.ScoreResponse{Sentiments: []*feedbackv1.Sentiment{{Score: new(math.NaN())}}}, nil
 		}, "its score is NaN"},

@@ -285,7 +285,8 @@ func (b *Backend) explain(ctx context.Context, err error) error {
 	return fmt.Errorf("the scoring server %s: %s%s%w", b.address, Said(err), remedy, quiet{err})
 }
 
-// Said is what an error of a request says in words: of several tries the last.
+// Said is what an error of a request says in words, at most 1,000 bytes of a server's own: of several tries the last, with
+// the code unless it is UNAVAILABLE, which says nothing that the caller does not.
 func Said(err error) string {
 	s, ok := status.FromError(err)
 	if !ok {
@@ -299,7 +300,14 @@ func Said(err error) string {
 	if said == "no children to pick from" { // gRPC's words
 		said = "its name has no address"
 	}
-	return said
+	said = clip(strings.ToValidUTF8(said, ""), maxDetail)
+	switch {
+	case said == "":
+		return s.Code().String()
+	case s.Code() == codes.Unavailable:
+		return said
+	}
+	return s.Code().String() + ": " + said
 }
 
 // quiet is an error whose text, which was told in other words, is left out.

@@ -181,6 +181,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		{"another service", "does not implement feedback.v1.SentimentScorerService/Score", failing(codes.Unimplemented)},
 		{"a stranger", "it refuses who we are", failing(codes.Unauthenticated)},
 		{"full", "it is over its limits", failing(codes.ResourceExhausted)},
+		{"broken", ": Internal: no", failing(codes.Internal)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := open(t, &answering{answer: c.answer}, 0)
@@ -228,15 +229,23 @@ func TestAServersOwnWordsAreBounded(t *testing.T) {
 	}
 }
 
-func TestANameWithoutAnAddressIsAnError(t *testing.T) {
-	b, err := remote.Open(remote.Options{Address: "nowhere.invalid:9090"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = b.Close() }()
-	_, err = b.Score(t.Context(), texts("a"))
-	if want := "the scoring server nowhere.invalid:9090: its name has no address; is it running, is spec.scorer.grpc.address right"; err == nil || !strings.Contains(err.Error(), want) {
-		t.Errorf("got %v, want %q in it", err, want)
+func TestSaysTheCodeAndNotTooMuch(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{status.Error(codes.Internal, ""), "Internal"},
+		{status.Error(codes.Internal, "no model"), "Internal: no model"},
+		{status.Error(codes.Unavailable, "starting"), "starting"},
+		{status.Error(codes.Unavailable, ""), "Unavailable"},
+		{status.Error(codes.Unavailable, "last error: rpc error: code = Unavailable desc = connection refused"), "connection refused"},
+		{status.Error(codes.Unavailable, "no children to pick from"), "its name has no address"},
+		{status.Error(codes.Internal, strings.Repeat("ä", 100_000)), "Internal: " + strings.Repeat("ä", 500)},
+		{errors.New("it gave 0 sentiments for 1 documents"), "it gave 0 sentiments for 1 documents"},
+	} {
+		if got := remote.Said(c.err); got != c.want {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
 	}
 }
 
