@@ -87,15 +87,19 @@ func (a *app) preview(ctx context.Context, o previewOptions) error {
 		return err
 	}
 	defer client.Close()
-	p := &previewing{app: a, match: match, since: since, told: map[string]toldEvent{}, seen: map[string]uint64{}, from: map[int]int64{}}
+	p := &previewing{app: a, match: match, since: since, told: map[string]toldEvent{}, seen: map[string]uint64{}}
+	from, err := client.OffsetsAt(ctx, topic, since)
+	if err != nil {
+		return err
+	}
+	first, err := client.OffsetsAt(ctx, topic, time.UnixMilli(0)) // of the records that are there, where compaction took others
+	if err != nil {
+		return err
+	}
 	if err := client.ScanFrom(ctx, topic, since, p.record); err != nil {
 		return err
 	}
-	infos, err := client.Topics(ctx, topic)
-	if err != nil {
-		return fmt.Errorf("look up topic %s: %w", topic, err)
-	}
-	p.begin(infos[0])
+	p.begin(from, first)
 	return p.write(o.texts)
 }
 
@@ -111,21 +115,20 @@ type previewing struct {
 	match  feedback.Match
 	since  time.Time
 	oldest time.Time            // of the records that were read, if the topic holds none older; zero otherwise
-	from   map[int]int64        // the first offset that was read, by partition
 	told   map[string]toldEvent // by the event's id
 	seen   map[string]uint64    // the revision of each event that was read
 }
 
 func (p *previewing) record(r kafka.Record) error {
-	s, err := feedback.DecodeScored(r)
-	if err != nil || r.Time.Before(p.since) {
-		return nil //nolint:nilerr // what cannot be read is not told; the dead letters say so
-	}
-	if _, ok := p.from[r.Partition]; !ok {
-		p.from[r.Partition] = r.Offset
+	if r.Time.Before(p.since) {
+		return nil
 	}
 	if p.oldest.IsZero() || r.Time.Before(p.oldest) {
 		p.oldest = r.Time
+	}
+	s, err := feedback.DecodeScored(r)
+	if err != nil {
+		return nil //nolint:nilerr // what cannot be read is not told; the dead letters say so
 	}
 	e := s.GetEvent()
 	if last, ok := p.seen[e.GetId()]; ok && e.GetRevision() < last {
@@ -144,10 +147,11 @@ func (p *previewing) record(r kafka.Record) error {
 	return nil
 }
 
-// begin forgets the oldest record where the topic holds older ones, which --since leaves out.
-func (p *previewing) begin(topic kafka.TopicInfo) {
-	for _, partition := range topic.Partitions {
-		if from, ok := p.from[partition.ID]; ok && from > partition.First || !ok && partition.End > partition.First {
+// begin forgets the oldest record that was read where the topic holds older ones, which --since leaves out. from is the
+// offset of each partition from which records were read, first that of its first record.
+func (p *previewing) begin(from, first map[int]int64) {
+	for partition, offset := range from {
+		if offset > first[partition] {
 			p.oldest = time.Time{}
 		}
 	}

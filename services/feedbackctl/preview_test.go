@@ -12,6 +12,7 @@ import (
 
 func TestPreview(t *testing.T) {
 	b := newBroker(t, "scored")
+	b.write(kafka.Record{Topic: testPrefix + ".scored", Value: []byte("no event")}, nil) // is part of the time all the same
 	b.scored("1", "community", "en", "awful", 0.01)
 	b.scored("2", "mentions", "en", "bad", 0.2)
 	b.scored("3", "mentions", "en", "fine", 0.5)
@@ -37,7 +38,6 @@ func TestPreview(t *testing.T) {
 
 func TestPreviewTellsOfTheTimeInWhichTheTopicHoldsAny(t *testing.T) {
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	topic := kafka.TopicInfo{Partitions: []kafka.PartitionInfo{{ID: 0, First: 10, End: 20}, {ID: 1, First: 5, End: 5}}}
 	for _, c := range []struct {
 		name   string
 		since  time.Duration
@@ -52,8 +52,8 @@ func TestPreviewTellsOfTheTimeInWhichTheTopicHoldsAny(t *testing.T) {
 		{"half an hour", 30 * time.Minute, 20 * time.Minute, 11, "since 2026-11-23T11:30:00Z: too short a time to say how many a day"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := &previewing{app: &app{now: func() time.Time { return now }, zone: time.UTC}, since: now.Add(-c.since), oldest: now.Add(-c.oldest), from: map[int]int64{0: c.from}}
-			p.begin(topic)
+			p := &previewing{app: &app{now: func() time.Time { return now }, zone: time.UTC}, since: now.Add(-c.since), oldest: now.Add(-c.oldest)}
+			p.begin(map[int]int64{0: c.from, 1: 5}, map[int]int64{0: 10, 1: 5})
 			if got := p.rate(8); got != c.want {
 				t.Errorf("got  %q\nwant %q", got, c.want)
 			}
