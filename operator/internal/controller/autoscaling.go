@@ -56,9 +56,11 @@ type scaling struct {
 	settled, none bool
 	// held is true where the scorer's replicas are KEDA's.
 	held bool
-	// waits is true where more replicas would not score more, see scorerWaits.
-	waits bool
-	saw   *status.Autoscaling
+	// waits is true where more replicas would not score more, see holds; taken once what an operator that ran before left
+	// in the ScaledObject was taken over. scoring is since when the scorer says, without a break, that it does not wait.
+	waits, taken bool
+	scoring      time.Time
+	saw          *status.Autoscaling
 }
 
 // scalers are a pipeline's objects of KEDA as they were read in this pass.
@@ -81,16 +83,16 @@ func (p *pass) autoscaled(ctx context.Context) bool {
 	if m.none && !wanted {
 		return false
 	}
-	waits, known := p.scorerWaits()
-	if m.settled && (!known || waits == m.waits) && m.generation == p.pipeline.Generation && p.Now().Sub(m.looked) < kedaPoll {
+	waits := p.holds()
+	if m.settled && waits == m.waits && m.generation == p.pipeline.Generation && p.Now().Sub(m.looked) < kedaPoll {
 		return m.held
 	}
 	p.scalers, m.settled = p.look(ctx), false
-	if object := p.scalers.live[desired.ScaledObject]; known {
-		m.waits = waits
-	} else if object != nil && m.looked.IsZero() {
-		m.waits = desired.Held(object) // as the operator that ran before left it
+	if object := p.scalers.live[desired.ScaledObject]; !m.taken && (object != nil || p.scalers.err == nil) {
+		m.taken = true
+		waits = waits || object != nil && desired.Held(object) && !p.scores()
 	}
+	m.waits = waits
 	m.looked, m.generation = p.Now(), p.pipeline.Generation
 	switch object := p.scalers.live[desired.ScaledObject]; {
 	case errors.Is(p.scalers.err, errNoKEDA):
@@ -103,15 +105,42 @@ func (p *pass) autoscaled(ctx context.Context) bool {
 	return m.held
 }
 
+// releaseAfter is for how long the scorer has to say that it does not wait before KEDA may add replicas again: a replica that
+// has just started, or a backend that answers now and then, says so for a moment.
+const releaseAfter = time.Minute
+
+// holds tells whether KEDA shall add no replicas: at once where the scorer waits, and no longer where it has scored for
+// releaseAfter. Until then, and while the scorer says nothing, it is as it was.
+func (p *pass) holds() bool {
+	m := &p.memory.scaling
+	waits, known := p.scorerWaits()
+	switch {
+	case waits || !known:
+		m.scoring = time.Time{}
+	case m.scoring.IsZero():
+		m.scoring = p.Now()
+	}
+	return waits || m.waits && !p.scores()
+}
+
+// scores tells whether the scorer has said for releaseAfter that it does not wait.
+func (p *pass) scores() bool {
+	since := p.memory.scaling.scoring
+	return !since.IsZero() && p.Now().Sub(since) >= releaseAfter
+}
+
 // scorerWaits tells whether the scorer says that it scores nothing for a reason that more replicas would meet as well: its
 // backend fails, throttles or does not answer, or a budget that all replicas share is spent. Not known is what the scorer
-// has not said lately.
+// has not said lately, or while such a failure may pass.
 func (p *pass) scorerWaits() (waits, known bool) {
 	c, said := p.memory.books.components(p.Now())[desired.SentimentScorer]
 	if !said || c.Gone || p.Now().Sub(c.Seen) > status.Stale {
 		return false, false
 	}
-	return c.State == v1alpha1.SourceFailed && slices.Contains([]string{"BudgetSpent", "BackendFailed", "BackendThrottles", "BackendNotAnswering"}, c.Reason), true
+	if !slices.Contains([]string{"BudgetSpent", "BackendFailed", "BackendThrottles", "BackendNotAnswering"}, c.Reason) {
+		return false, true
+	}
+	return c.State == v1alpha1.SourceFailed, c.State == v1alpha1.SourceFailed
 }
 
 // look reads the pipeline's objects of KEDA.

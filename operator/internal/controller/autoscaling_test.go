@@ -1,6 +1,7 @@
 package controller_test
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -17,12 +18,12 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	feedbackv1 "github.com/feedback-pipelines/feedback-pipelines/proto/feedback/v1"
 
 	"github.com/feedback-pipelines/feedback-pipelines/operator/api/v1alpha1"
 	"github.com/feedback-pipelines/feedback-pipelines/operator/desired"
-	"github.com/feedback-pipelines/feedback-pipelines/operator/internal/controller"
 	"github.com/feedback-pipelines/feedback-pipelines/operator/internal/testenv"
 )
 
@@ -461,7 +462,7 @@ func TestTriggerAuthentication(t *testing.T) {
 }
 
 // TestNoReplicasAreAddedWhileTheScorerWaits for its backend: they would wait as well. An operator that is started anew
-// leaves that as it is until the scorer speaks.
+// leaves that as it is until the scorer has said for a minute that it does not wait, also where its first look fails.
 func TestNoReplicasAreAddedWhileTheScorerWaits(t *testing.T) {
 	testenv.InstallKEDA(t, apiServer)
 	s := newStage(t)
@@ -483,6 +484,15 @@ func TestNoReplicasAreAddedWhileTheScorerWaits(t *testing.T) {
 			s.reconcile(p)
 		}
 	}
+	minute := func(change ...func(*feedbackv1.Health)) {
+		t.Helper()
+		for range 3 {
+			twice(change...)
+		}
+	}
+	rewritten := func() []string {
+		return slices.DeleteFunc(s.requests.take(true), func(r string) bool { return !strings.Contains(r, "scaledobjects") })
+	}
 	held := func(want bool) {
 		t.Helper()
 		if got := desired.Held(s.scaler(p, desired.ScaledObject)); got != want {
@@ -494,9 +504,25 @@ func TestNoReplicasAreAddedWhileTheScorerWaits(t *testing.T) {
 		held(true)
 		s.condition(p, v1alpha1.ConditionAutoscaling, "True ReplicasHeld")
 		twice()
+		held(true) // it may be a replica that has just started
+		minute()
 		held(false)
 		s.condition(p, v1alpha1.ConditionAutoscaling, "True Autoscaled")
 	}
+	twice(says("BackendFailed", feedbackv1.Health_LEVEL_FAILED))
+	s.requests.take(true)
+	for range 5 { // a backend that answers now and then
+		minute(says("BackendFailed", feedbackv1.Health_LEVEL_DEGRADED))
+		twice()
+		twice(says("BackendFailed", feedbackv1.Health_LEVEL_FAILED))
+	}
+	held(true)
+	if writes := rewritten(); len(writes) > 0 {
+		t.Errorf("the ScaledObject was written for a backend that answers now and then: %q, want nothing", writes)
+	}
+	twice()
+	minute()
+	held(false)
 	twice(says("BackendFailed", feedbackv1.Health_LEVEL_DEGRADED)) // one failure may pass
 	held(false)
 	twice(says("HandlerFailed", feedbackv1.Health_LEVEL_FAILED))
@@ -505,14 +531,30 @@ func TestNoReplicasAreAddedWhileTheScorerWaits(t *testing.T) {
 	held(false)
 
 	twice(says("BudgetSpent", feedbackv1.Health_LEVEL_FAILED))
-	before := s.reconciler
-	s.reconciler = &controller.Reconciler{Client: before.Client, Live: before.Live, Options: before.Options, Events: before.Events, Now: before.Now}
+	s.restart()
 	s.requests.take(true)
-	s.reconcile(p)
+	live := s.reconciler.Live
+	s.reconciler.Live = deaf{live}
+	if _, err := s.reconciler.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(p)}); err != nil {
+		t.Logf("while KEDA's objects cannot be read: %v", err)
+	}
+	s.reconciler.Live = live
+	s.again(p, 31*time.Second) // for which the scorer has said nothing: the next hears that it is well
 	held(true)
-	if writes := s.requests.take(true); len(writes) > 0 {
+	if writes := rewritten(); len(writes) > 0 {
 		t.Errorf("an operator that was started anew wrote %q, want nothing", writes)
 	}
+	minute()
 	twice()
 	held(false)
+}
+
+// deaf reads no ScaledObject.
+type deaf struct{ client.Reader }
+
+func (d deaf) Get(ctx context.Context, key client.ObjectKey, o client.Object, options ...client.GetOption) error {
+	if o.GetObjectKind().GroupVersionKind().Kind == desired.ScaledObject.Kind {
+		return apierrors.NewServiceUnavailable("so")
+	}
+	return d.Reader.Get(ctx, key, o, options...)
 }
