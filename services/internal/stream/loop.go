@@ -132,6 +132,7 @@ func (l *Loop) generation(ctx context.Context, g source) {
 		if err = errors.Join(written(), err); err != nil {
 			span.End(batch, err)
 			cancel()
+			l.left()
 			l.Log.Warn("batch left to the next owner", "records", len(batch), "error", err)
 			return
 		}
@@ -150,6 +151,14 @@ func (l *Loop) generation(ctx context.Context, g source) {
 	}
 	if err := written(); err != nil {
 		l.Log.Warn("batch left to the next owner", "error", err)
+	}
+}
+
+// left forgets that the handler fails: the records are the next owner's, and who is given none would say so for ever.
+func (l *Loop) left() {
+	if l.handlerBad {
+		l.handlerBad = false
+		l.Health.Drop("handler")
 	}
 }
 
