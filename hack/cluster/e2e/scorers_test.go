@@ -104,7 +104,7 @@ var silent = regexp.MustCompile(`feedback_backend_silent_seconds{fallback="built
 func (s *scene) modelAway() {
 	began := time.Now()
 	s.fault("llm503", "", "10m")
-	s.is(v1alpha1.ConditionReady, metav1.ConditionTrue, "Degraded", "ScoredByFallback", "llm has not answered", "answered 503, and was asked again")
+	s.is(v1alpha1.ConditionReady, metav1.ConditionTrue, "Degraded", "ScoredByFallback", "llm has not answered", "answered 503 last")
 	degraded := time.Since(began)
 	s.tells()
 	s.scores(10)
