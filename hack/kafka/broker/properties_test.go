@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"testing"
@@ -25,5 +26,12 @@ func TestHost(t *testing.T) {
 	}
 	if _, err := StartReal(t.Context(), RealOptions{Host: "kafka.example"}); err == nil || !strings.Contains(err.Error(), "is no IP address") {
 		t.Errorf("StartReal on a name = %v, want that it is no IP address", err)
+	}
+}
+
+func TestClusterIDsAreNoFlags(t *testing.T) {
+	random := bytes.NewReader(append(bytes.Repeat([]byte{0xf8}, 16), bytes.Repeat([]byte{1}, 16)...)) // 0xf8 begins with a dash
+	if got, want := newClusterID(random), "AQEBAQEBAQEBAQEBAQEBAQ"; got != want {
+		t.Errorf("id %q, want the second one drawn, %q", got, want)
 	}
 }

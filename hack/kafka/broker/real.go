@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -122,10 +123,20 @@ func (r *Real) prepare(ctx context.Context) (err error) {
 	return r.writeLayout()
 }
 
+// newClusterID draws a cluster's id: 16 random bytes in base64 for addresses. Kafka's tools take one that begins with a dash
+// for a flag, so there is none.
+func newClusterID(random io.Reader) string {
+	for {
+		id := make([]byte, 16)
+		_, _ = io.ReadFull(random, id) // crypto/rand never fails
+		if s := base64.RawURLEncoding.EncodeToString(id); s[0] != '-' {
+			return s
+		}
+	}
+}
+
 func newLayout(ctx context.Context, o RealOptions) (layout, error) {
-	id := make([]byte, 16)
-	_, _ = rand.Read(id) // never fails
-	l := layout{ClusterID: base64.RawURLEncoding.EncodeToString(id), ACLs: o.ACLs}
+	l := layout{ClusterID: newClusterID(rand.Reader), ACLs: o.ACLs}
 	listeners := []string{plain, controller}
 	if o.TLS {
 		listeners = append(listeners, tlsOnly, mutualTLS, expired, alias)
