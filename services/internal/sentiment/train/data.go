@@ -50,21 +50,6 @@ var known = []set{
 	{name: "goemotions_dev", domain: "chat", validate: true, figures: true, what: "Reddit comments of GoEmotions, development", licence: "Apache-2.0"},
 	{name: "xed_en", domain: subtitles, weight: subtitlesWeight, what: "subtitles of XED", licence: "CC BY 4.0"},
 	{name: "senti4sd_train", domain: "dev", weight: 1, split: true, what: "Stack Overflow posts of Senti4SD", licence: "MIT"},
-	{name: "chat_product", domain: "chat", weight: writtenWeight, split: true, what: "messages of a product's users, written for this", licence: "Apache-2.0"},
-	{name: "chat_platform", domain: "chat", weight: writtenWeight, split: true, what: "messages of a platform's users, written for this", licence: "Apache-2.0"},
-	{name: "chat_hard", domain: "chat", weight: writtenWeight, split: true, what: "hard messages of a product's users, written for this", licence: "Apache-2.0"},
-	{name: "chat_feedback", domain: "chat", weight: writtenWeight, split: true, what: "messages in feedback channels, written for this", licence: "Apache-2.0"},
-	{name: "chat_helpdesk", domain: "chat", weight: writtenWeight, split: true, what: "messages to those who run the tools, written for this", licence: "Apache-2.0"},
-	{name: "chat_people", domain: "chat", weight: writtenWeight, split: true, what: "messages of people with other work, written for this", licence: "Apache-2.0"},
-	{name: "es_tweets", domain: "es", weight: 1, fill: true, what: "tweets in Spanish, written for this", licence: "Apache-2.0"},
-	{name: "fr_tweets", domain: "fr", weight: 1, fill: true, what: "tweets in French, written for this", licence: "Apache-2.0"},
-	{name: "dev_comments", domain: "dev", weight: writtenWeight, split: true, what: "developers' comments, written for this", licence: "Apache-2.0"},
-	{name: "tweet_brands", domain: "tweet", weight: writtenWeight, split: true, what: "tweets that name a brand, written for this", licence: "Apache-2.0"},
-	{name: "tweet_services", domain: "tweet", weight: writtenWeight, split: true, what: "tweets of services' customers, written for this", licence: "Apache-2.0"},
-	{name: "tweet_plain", domain: "tweet", weight: writtenWeight, split: true, what: "tweets that state something, written for this", licence: "Apache-2.0"},
-	{name: "chat_plain", domain: "chat", weight: writtenWeight, split: true, what: "messages that state something, written for this", licence: "Apache-2.0"},
-	{name: "dev_trackers", domain: "dev", weight: writtenWeight, split: true, what: "comments in trackers, written for this", licence: "Apache-2.0"},
-	{name: "tweet_customers", domain: "tweet", weight: writtenWeight, split: true, what: "tweets of customers, written for this", licence: "Apache-2.0"},
 	{name: "se_gh_train", domain: "dev", weight: 1, split: true, what: "GitHub comments", licence: "research use, not passed on"},
 }
 
@@ -101,6 +86,14 @@ func named(name string) (set, error) {
 		}
 	}
 	domain, _, _ := strings.Cut(name, "_")
+	if what, ok := subjects[name]; ok {
+		kind := slices.Contains(builtin.Kinds(), domain)
+		s := set{name: name, domain: domain, weight: 1, split: kind, fill: !kind, what: what + ", written for this", licence: "Apache-2.0"}
+		if kind {
+			s.weight = writtenWeight
+		}
+		return s, nil
+	}
 	if slices.Contains(builtin.Kinds(), domain) {
 		return set{name: name, domain: domain, weight: 1, validate: strings.HasSuffix(name, "_val"), split: !strings.HasSuffix(name, "_val"), what: "own texts", licence: "own"}, nil
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"embed"
 	"fmt"
 	"path"
@@ -11,10 +12,30 @@ import (
 )
 
 // written are texts with labels that were written for this project, to be learned from: a file of label<TAB>text lines
-// for each set, by whose name known says the rest. written/README.md says how they came to be.
+// for each set, of whose name the beginning is its kind or language. written/README.md says how they came to be.
 //
 //go:embed written/*.tsv
 var written embed.FS
+
+// subjects are what the written sets are of. Those of a kind of English text are put aside in part; those of other
+// languages are learned from alone.
+var subjects = map[string]string{
+	"chat_feedback":   "messages in feedback channels",
+	"chat_hard":       "hard messages of a product's users",
+	"chat_helpdesk":   "messages to those who run the tools",
+	"chat_people":     "messages of people with other work",
+	"chat_plain":      "messages that state something",
+	"chat_platform":   "messages of a platform's users",
+	"chat_product":    "messages of a product's users",
+	"dev_comments":    "developers' comments",
+	"dev_trackers":    "comments in trackers",
+	"es_tweets":       "tweets in Spanish",
+	"fr_tweets":       "tweets in French",
+	"tweet_brands":    "tweets that name a brand",
+	"tweet_customers": "tweets of customers",
+	"tweet_plain":     "tweets that state something",
+	"tweet_services":  "tweets of services' customers",
+}
 
 // addWritten adds the written sets of those kinds of which there are at least fewestBeside other texts of each label to
 // learn from: few as they are, they make no model by themselves, nor make up for a label that is missing. A set of which the
@@ -33,13 +54,11 @@ func addWritten(sets []*set, leftOut []string) ([]*set, error) {
 		if beside(sets, s.domain) < fewestBeside {
 			continue
 		}
-		f, err := written.Open(path.Join("written", file.Name()))
+		content, err := written.ReadFile(path.Join("written", file.Name()))
 		if err != nil {
 			return nil, err
 		}
-		err = scan(file.Name(), f, s.take(file.Name()))
-		_ = f.Close()
-		if err != nil {
+		if err := scan(file.Name(), bytes.NewReader(content), s.take(file.Name())); err != nil {
 			return nil, err
 		}
 		s.written = true
