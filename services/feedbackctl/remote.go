@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -73,7 +72,7 @@ func (r *remote) Score(ctx context.Context, documents []sentiment.Document) ([]*
 	var part []sentiment.Document
 	size := 0
 	for i, d := range documents {
-		d.Text = head(strings.ToValidUTF8(d.Text, " "), remoteText)
+		d.Text = contract.Clip(strings.ToValidUTF8(d.Text, " "), remoteText)
 		part, size = append(part, d), size+len(d.Text)
 		if last := i == len(documents)-1; !last && size < remoteBytes-remoteText && len(part) < remoteDocuments {
 			continue
@@ -154,15 +153,4 @@ func explainStatus(err error, timeout time.Duration) string {
 	default:
 		return contract.Said(err)
 	}
-}
-
-// head returns the first limit bytes of s, cut between characters.
-func head(s string, limit int) string {
-	if len(s) <= limit {
-		return s
-	}
-	for limit > 0 && !utf8.RuneStart(s[limit]) {
-		limit--
-	}
-	return s[:limit]
 }

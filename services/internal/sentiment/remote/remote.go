@@ -171,7 +171,7 @@ func Refused(address string, d sentiment.Document, err error, identify func(text
 		return nil
 	}
 	return sentiment.Unscored(Name, identify(d.Text, d.Language), feedbackv1.UnscoredReason_UNSCORED_REASON_REFUSED,
-		clip(fmt.Sprintf("%s refused it: %s", address, status.Convert(err).Message()), maxDetail))
+		Clip(fmt.Sprintf("%s refused it: %s", address, status.Convert(err).Message()), maxDetail))
 }
 
 func (b *Backend) request(ctx context.Context, documents []sentiment.Document) ([]*feedbackv1.Sentiment, error) {
@@ -200,7 +200,7 @@ func (b *Backend) request(ctx context.Context, documents []sentiment.Document) (
 
 // head is what of a text is sent: valid UTF-8, which Protobuf demands, of at most maxText bytes.
 func head(text string) string {
-	return strings.ToValidUTF8(clip(text, maxText), "")
+	return strings.ToValidUTF8(Clip(text, maxText), "")
 }
 
 // Complete returns a server's sentiment of a document with what it left out, its language by identify and its model, or says
@@ -228,7 +228,7 @@ func Complete(s *feedbackv1.Sentiment, d sentiment.Document, identify func(text,
 	if s.GetModel() == "" {
 		s.Model = Name
 	}
-	s.Model, s.UnscoredDetail = clip(s.GetModel(), maxModel), clip(s.GetUnscoredDetail(), maxDetail)
+	s.Model, s.UnscoredDetail = Clip(s.GetModel(), maxModel), Clip(s.GetUnscoredDetail(), maxDetail)
 	return s, nil
 }
 
@@ -241,8 +241,8 @@ const (
 	maxDetail = 1_000
 )
 
-// clip returns the first bytes of s, at most n, cut between characters.
-func clip(s string, n int) string {
+// Clip returns the first bytes of s, at most n, cut between characters.
+func Clip(s string, n int) string {
 	if len(s) <= n {
 		return s
 	}
@@ -300,7 +300,7 @@ func Said(err error) string {
 	if said == "no children to pick from" { // gRPC's words
 		said = "its name has no address"
 	}
-	said = clip(strings.ToValidUTF8(said, ""), maxDetail)
+	said = Clip(strings.ToValidUTF8(said, ""), maxDetail)
 	switch {
 	case said == "":
 		return s.Code().String()
