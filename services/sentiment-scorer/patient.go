@@ -73,23 +73,19 @@ func (p *patient) wait(ctx context.Context, d time.Duration) error {
 	return p.sleep(ctx, d)
 }
 
-func (p *patient) good() {
-	p.failed = 0
-	p.since.Store(0)
-	p.health.Drop("budget")
-	if !p.quiet {
-		p.health.Good("backend")
-	}
-}
+func (p *patient) good() { p.forget(p.health.Good) }
 
 // idle forgets what failed when nobody waits for it any longer: its records are another's now, or come again, and who has
 // none to score asks nothing by which it would hear that the backend answers again.
-func (p *patient) idle() {
+func (p *patient) idle() { p.forget(p.health.Drop) }
+
+// forget forgets what failed, and says of the backend, unless another one tells of its health, what say does.
+func (p *patient) forget(say func(condition string)) {
 	p.failed = 0
 	p.since.Store(0)
 	p.health.Drop("budget")
 	if !p.quiet {
-		p.health.Drop("backend")
+		say("backend")
 	}
 }
 
